@@ -1,0 +1,106 @@
+"""The seam: five calls that every engine answers. `LocalEngine` runs hosts on this machine,
+`greenroom.testing.ScriptedEngine` plays them from a script; engines over many machines come behind the same calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from greenroom.protocol.snapshot import StageName
+from greenroom.words import ModelSpec, ModelVersion
+
+
+@dataclass(frozen=True)
+class Step:
+    """A measured step of a load: `done` of `total` units of `stage` are through."""
+
+    stage: StageName
+    done: float
+    total: float
+    unit: str
+    """"bytes", "tensors", "passes" or "modules"."""
+
+
+Report = Callable[[Step], None]
+"""Takes the steps of one load, on the event loop, in the order they happened."""
+
+
+@dataclass(frozen=True)
+class HostInfo:
+    """What a ready host says of itself."""
+
+    pid: int
+    dimension: int
+    max_tokens: int
+    device: str
+    dtype: str
+    verdicts: Mapping[str, bool] = field(default_factory=dict)
+    """dtype → outcome of the check against float32, to be remembered for this version on this machine."""
+
+
+@dataclass(frozen=True)
+class HostExit:
+    """How a host ended, in words for people (`"killed by SIGKILL"`)."""
+
+    reason: str
+    expected: bool
+    """Whether we asked it to."""
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Embeddings of some texts: float32, C order, shape (texts, dimension), each row of unit length."""
+
+    data: bytes
+    dimension: int
+    tokens: tuple[int, ...]
+    """Tokens read per text, after cutting."""
+    truncated: tuple[int, ...]
+    """Indices of the texts that were longer than the model's window."""
+
+
+class Host(Protocol):
+    """One child process that holds one version and is ready to answer."""
+
+    @property
+    def info(self) -> HostInfo: ...
+
+    @property
+    def exited(self) -> asyncio.Future[HostExit]:
+        """Done when the host has ended. Await it through `asyncio.shield`."""
+
+    async def embed(self, texts: Sequence[str], deadline_seconds: float | None) -> Vectors:
+        """Embed `texts`. Cancelling drops the work that has not started.
+
+        Raises OverloadedError (queue full), DeadlineExceededError, PredictionError, HostLostError."""
+
+    def memory_bytes(self) -> int | None:
+        """Resident memory, shared pages included; None when unknown."""
+
+    async def close(self, grace_seconds: float = 5.0) -> None:
+        """Let it finish what is queued, then end it; kill it when the grace is over."""
+
+
+class Engine(Protocol):
+    """Makes hosts."""
+
+    async def start(self) -> None:
+        """Begin whatever takes long beside the caller. Returns at once."""
+
+    async def close(self) -> None:
+        """End every host and helper process that this engine started."""
+
+    def stages(self, spec: ModelSpec) -> tuple[StageName, ...]:
+        """The stages that the next load of `spec` will go through here; `import` is missing once it is done."""
+
+    async def load(self, spec: ModelSpec, version: ModelVersion, verdicts: Mapping[str, bool], report: Report) -> Host:
+        """Load `version` in a new host and return it once it is ready. Cancelling kills the host.
+
+        `import` steps are reported from whenever the shared import stands. Raises LoadError, HostLostError."""
+
+    async def imported(self, spec: ModelSpec, report: Report) -> None:
+        """Report the shared runtime import's steps and return when it is complete (at once if it already is).
+        Run beside the resolving of a version, so that the two overlap in the snapshot as they do in time."""

@@ -1,0 +1,262 @@
+"""The nouns that every room shares, and the tree of errors. Pure, and cheap to import: hosts use it too.
+
+GreenroomError
+├── ConfigError              the operator's settings or greenroom.toml are wrong
+├── SourceError              a version's files cannot be had
+│   ├── SourceNotFoundError  the package or folder is not there
+│   ├── FileMissingError     a file of the manifest is not there
+│   └── FileCorruptError     a file's SHA-256 is not the one that was promised
+├── LoadError                a host could not get ready with a version
+│   ├── HostLostError        the host ended before or while it answered
+│   └── CrashLoopError       it ended five times in a row before it answered a call
+├── UnknownModelError        no model of this name is configured
+├── UnsupportedTaskError     the model exists, and cannot do this
+├── InvalidInputError        the caller's input breaks a rule; says which and where
+├── PayloadTooLargeError     more bytes than a request may have
+├── UnsupportedMediaTypeError
+├── OriginRefusedError       a browser page of another origin asked
+├── RetryRefusedError        "try again" for a model that has not failed
+├── OverloadedError          the queue is full: come back later
+├── DeadlineExceededError    the answer would have come too late
+└── PredictionError          the model itself failed on this input
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+
+
+class ErrorCode(StrEnum):
+    """What went wrong, for programs. Each is also the slug of its problem type, `/problems/<code>`."""
+
+    INTERNAL = "internal-error"
+    NOT_FOUND = "not-found"
+    METHOD_NOT_ALLOWED = "method-not-allowed"
+    BAD_REQUEST = "bad-request"
+    CONFIG = "config-error"
+    SOURCE = "source-error"
+    SOURCE_NOT_FOUND = "source-not-found"
+    FILE_MISSING = "file-missing"
+    FILE_CORRUPT = "file-corrupt"
+    LOAD_FAILED = "load-failed"
+    HOST_LOST = "host-lost"
+    CRASH_LOOP = "crash-loop"
+    UNKNOWN_MODEL = "unknown-model"
+    UNSUPPORTED_TASK = "unsupported-task"
+    INVALID_INPUT = "invalid-input"
+    PAYLOAD_TOO_LARGE = "payload-too-large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
+    ORIGIN_REFUSED = "origin-refused"
+    RETRY_REFUSED = "retry-refused"
+    OVERLOADED = "overloaded"
+    DEADLINE_EXCEEDED = "deadline-exceeded"
+    PREDICTION_FAILED = "prediction-failed"
+    NOT_READY = "not-ready"
+    TOO_MANY_MESSAGES = "too-many-messages"
+    MALFORMED_MESSAGE = "malformed-message"
+    SHUTTING_DOWN = "shutting-down"
+
+
+class GreenroomError(Exception):
+    """Root of everything Greenroom raises on purpose. `str(error)` is safe to show to any client:
+    no path, no stack, no secret."""
+
+    code: ErrorCode = ErrorCode.INTERNAL
+    status: int = 500
+    title: str = "Something went wrong inside the server"
+    temporary: bool = False
+    """Whether the same request can succeed later with nothing changed by anybody."""
+
+
+class ConfigError(GreenroomError):
+    code = ErrorCode.CONFIG
+    title = "The configuration is wrong"
+
+
+class SourceError(GreenroomError):
+    code = ErrorCode.SOURCE
+    status = 503
+    title = "The model's files cannot be had"
+
+
+class SourceNotFoundError(SourceError):
+    code = ErrorCode.SOURCE_NOT_FOUND
+
+
+class FileMissingError(SourceError):
+    code = ErrorCode.FILE_MISSING
+
+
+class FileCorruptError(SourceError):
+    code = ErrorCode.FILE_CORRUPT
+
+
+class LoadError(GreenroomError):
+    code = ErrorCode.LOAD_FAILED
+    status = 503
+    title = "The model could not be loaded"
+
+
+class HostLostError(LoadError):
+    code = ErrorCode.HOST_LOST
+    title = "The model's process ended"
+    temporary = True
+
+
+class CrashLoopError(LoadError):
+    code = ErrorCode.CRASH_LOOP
+    title = "The model's process keeps ending"
+
+
+class UnknownModelError(GreenroomError):
+    code = ErrorCode.UNKNOWN_MODEL
+    status = 404
+    title = "No such model"
+
+
+class UnsupportedTaskError(GreenroomError):
+    code = ErrorCode.UNSUPPORTED_TASK
+    status = 422
+    title = "The model cannot do this"
+
+
+@dataclass(frozen=True)
+class InputFault:
+    """One broken rule. `pointer` is an RFC 6901 JSON pointer into the body ("" is the whole body)."""
+
+    pointer: str
+    detail: str
+
+
+class InvalidInputError(GreenroomError):
+    code = ErrorCode.INVALID_INPUT
+    status = 422
+    title = "The input breaks a rule"
+
+    def __init__(self, detail: str, faults: tuple[InputFault, ...] = ()) -> None:
+        super().__init__(detail)
+        self.faults = faults
+
+
+class PayloadTooLargeError(GreenroomError):
+    code = ErrorCode.PAYLOAD_TOO_LARGE
+    status = 413
+    title = "The request is too large"
+
+
+class UnsupportedMediaTypeError(GreenroomError):
+    code = ErrorCode.UNSUPPORTED_MEDIA_TYPE
+    status = 415
+    title = "The body's media type is not supported"
+
+
+class OriginRefusedError(GreenroomError):
+    code = ErrorCode.ORIGIN_REFUSED
+    status = 403
+    title = "This page may not ask here"
+
+
+class RetryRefusedError(GreenroomError):
+    code = ErrorCode.RETRY_REFUSED
+    status = 409
+    title = "There is nothing to try again"
+
+
+class OverloadedError(GreenroomError):
+    code = ErrorCode.OVERLOADED
+    status = 429
+    title = "Too much at once"
+    temporary = True
+
+    def __init__(self, detail: str, retry_after_seconds: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class DeadlineExceededError(GreenroomError):
+    code = ErrorCode.DEADLINE_EXCEEDED
+    status = 504
+    title = "The answer would have come too late"
+    temporary = True
+
+
+class PredictionError(GreenroomError):
+    code = ErrorCode.PREDICTION_FAILED
+    status = 502
+    title = "The model failed on this input"
+
+
+class Task(StrEnum):
+    """What a model does for a caller."""
+
+    EMBED = "embed"
+
+
+class RuntimeName(StrEnum):
+    """The code in a host that turns a version into predictions."""
+
+    SENTENCE_TRANSFORMERS = "sentence-transformers"
+
+
+class DType(StrEnum):
+    """Number format of a model's weights and activations; `auto` lets the host choose and check."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What an operator configured under one name."""
+
+    name: str
+    source: str
+    """`package:<distribution>[==version]` or `path:<folder>`."""
+    task: Task = Task.EMBED
+    runtime: RuntimeName = RuntimeName.SENTENCE_TRANSFORMERS
+    required: bool = True
+    """Whether the server counts as ready only with this model."""
+    dtype: DType = DType.AUTO
+    sha256: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """File name inside the version's folder → promised SHA-256, lower-case hexadecimal."""
+    max_tokens_per_batch: int = 4096
+    """Token budget of one batch in the host, padding included."""
+    max_queued_texts: int = 4096
+    """Texts that may wait for the host; beyond that callers get 429."""
+    load_timeout_seconds: float = 600.0
+    """A load that takes longer is killed and counts as a crash."""
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One verified file of a version. `path` is relative to the version's folder, with forward slashes."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One immutable, resolved build of a spec. Two versions with the same digest have the same files."""
+
+    name: str
+    digest: str
+    """SHA-256 over the sorted manifest, lower-case hexadecimal."""
+    folder: Path
+    files: tuple[ModelFile, ...]
+
+    @property
+    def id(self) -> str:
+        """The short form people see: the digest's first eight digits."""
+        return self.digest[:8]
+
+    @property
+    def bytes_total(self) -> int:
+        return sum(file.bytes for file in self.files)
