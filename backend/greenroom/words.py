@@ -9,6 +9,7 @@ GreenroomError
 ├── LoadError                a host could not get ready with a version
 │   ├── HostLostError        the host ended before or while it answered
 │   └── CrashLoopError       it ended five times in a row before it answered a call
+├── NotReadyError            a model that the caller needs is not ready
 ├── UnknownModelError        no model of this name is configured
 ├── UnsupportedTaskError     the model exists, and cannot do this
 ├── InvalidInputError        the caller's input breaks a rule; says which and where
@@ -110,6 +111,19 @@ class HostLostError(LoadError):
 class CrashLoopError(LoadError):
     code = ErrorCode.CRASH_LOOP
     title = "The model's process keeps ending"
+
+
+class NotReadyError(GreenroomError):
+    """The answer to a client is the snapshot of `names`, not a problem document."""
+
+    code = ErrorCode.NOT_READY
+    status = 425
+    title = "The model is not ready yet"
+    temporary = True
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__(f"not ready yet: {', '.join(names)}")
+        self.names = names
 
 
 class UnknownModelError(GreenroomError):

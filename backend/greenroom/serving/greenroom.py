@@ -1,0 +1,162 @@
+"""`Greenroom`: the models of one server life, as an application sees them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from greenroom.clock import Clock, SystemClock
+from greenroom.engine.seam import Engine, Host, Vectors
+from greenroom.readiness import Readiness
+from greenroom.serving.board import Board
+from greenroom.serving.keeper import Keeper
+from greenroom.serving.memory import LoadMemory
+from greenroom.settings import Settings
+from greenroom.words import (
+    DeadlineExceededError, HostLostError, ModelSpec, ModelVersion, NotReadyError, Task, UnknownModelError,
+    UnsupportedTaskError,
+)  # fmt: skip
+
+log = structlog.get_logger("greenroom.serving")
+
+MAX_TRIES = 3
+"""Hosts that one call may be given to: an input that kills hosts must not kill them for ever."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Embeddings of some texts, and who made them.
+
+    `data` is float32, C order, shape (texts, `dimension`), each row of unit length."""
+
+    data: bytes
+    dimension: int
+    tokens: tuple[int, ...]
+    truncated: tuple[int, ...]
+    version: str
+    digest: str
+    max_tokens: int
+
+
+class Greenroom:
+    """Loads the models beside the server, says how far they are, and passes calls on to them.
+
+    Cheap to make; nothing happens before `running()` is entered."""
+
+    def __init__(
+        self, settings: Settings, specs: Sequence[ModelSpec], engine: Engine, clock: Clock | None = None
+    ) -> None:
+        self.settings = settings
+        self.specs = tuple(specs)
+        self.engine = engine
+        self.clock = clock or SystemClock()
+        self.epoch = secrets.token_hex(4)
+        self.started_at = self.clock.monotonic()
+        settings.data.mkdir(parents=True, exist_ok=True)
+        memory = LoadMemory(settings.data)
+        readiness = Readiness(self.specs, self.epoch, memory.history)
+        self.board = Board(readiness, self.epoch, self.clock)
+        self.keepers = {spec.name: Keeper(spec, engine, self.board, memory) for spec in self.specs}
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Greenroom]:
+        """Start loading; on leaving, end every host. Nothing slow is awaited before it yields."""
+        tasks = [asyncio.create_task(keeper.run(), name=f"keeper {name}") for name, keeper in self.keepers.items()]
+        tasks.append(asyncio.create_task(self.board.pump(), name="pump"))
+        for task in tasks:
+            task.add_done_callback(_crash_loudly)
+        try:
+            await self.engine.start()
+            yield self
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.engine.close()
+
+    def scope(self, names: Sequence[str] | None = None) -> tuple[str, ...]:
+        """`names` checked and in configured order; the required models when None. Raises UnknownModelError."""
+        return self.board.readiness.scope(names)
+
+    def is_ready(self, *names: str) -> bool:
+        """Whether the next prediction on these models (none named: on the required ones) succeeds."""
+        return self.board.readiness.is_ready(self.scope(names or None))
+
+    async def wait_until_ready(self, *names: str, timeout: float | None = None) -> bool:  # noqa: ASYNC109
+        """Wait until ready; False when `timeout` seconds passed first (None: no limit)."""
+        scope = self.scope(names or None)
+        try:
+            await asyncio.wait_for(self.board.wait_until_ready(scope), timeout)
+        except TimeoutError:
+            return False
+        return True
+
+    def retry(self, name: str) -> None:
+        """Try a failed model again now. Raises UnknownModelError, RetryRefusedError."""
+        self._keeper(name).retry()
+        self.board.touch()
+
+    async def embed(self, name: str, texts: Sequence[str], deadline_seconds: float | None = None) -> Embedded:
+        """Embed `texts` with model `name` (default deadline: INFERENCE_TIMEOUT_SECONDS).
+
+        A call whose host dies is given to its successor. Raises NotReadyError, UnknownModelError,
+        UnsupportedTaskError, OverloadedError, DeadlineExceededError, PredictionError, HostLostError."""
+        keeper = self._keeper(name)
+        if keeper.spec.task is not Task.EMBED:
+            raise UnsupportedTaskError(f"{name} is a model for {keeper.spec.task}, not for embedding.")
+        seconds = deadline_seconds or self.settings.inference_timeout_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._embed(keeper, texts, asyncio.get_running_loop().time() + seconds)
+        except TimeoutError:
+            raise DeadlineExceededError(f"No answer within {seconds:g} s. Try again, or send fewer texts.") from None
+
+    async def _embed(self, keeper: Keeper, texts: Sequence[str], deadline: float) -> Embedded:
+        for tries_left in reversed(range(MAX_TRIES)):
+            host, version = self._require_host(keeper)
+            remaining = deadline - asyncio.get_running_loop().time()
+            try:
+                vectors = await host.embed(texts, remaining)
+            except HostLostError:
+                if not tries_left:
+                    raise
+                await self._successor(keeper, host)
+            else:
+                keeper.answered()
+                return _embedded(vectors, version, host)
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    async def _successor(self, keeper: Keeper, lost: Host) -> None:
+        """Wait until another host serves. Raises NotReadyError when the model has failed."""
+        while keeper.host is None or keeper.host is lost:
+            if keeper.failed:
+                raise NotReadyError((keeper.spec.name,))
+            await self.board.changed()
+
+    def _require_host(self, keeper: Keeper) -> tuple[Host, ModelVersion]:
+        if keeper.host is None or keeper.version is None:
+            raise NotReadyError((keeper.spec.name,))
+        return keeper.host, keeper.version
+
+    def _keeper(self, name: str) -> Keeper:
+        if name not in self.keepers:
+            known = ", ".join(self.keepers)
+            raise UnknownModelError(f"There is no model named {name!r}. Configured: {known}.")
+        return self.keepers[name]
+
+
+def _embedded(vectors: Vectors, version: ModelVersion, host: Host) -> Embedded:
+    return Embedded(
+        data=vectors.data, dimension=vectors.dimension, tokens=vectors.tokens, truncated=vectors.truncated,
+        version=version.id, digest=version.digest, max_tokens=host.info.max_tokens,
+    )  # fmt: skip
+
+
+def _crash_loudly(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.critical("task_died", task=task.get_name(), error=repr(error))

@@ -1,0 +1,173 @@
+"""A keeper looks after one model: it resolves, loads, and when a host dies, makes the next one.
+
+One task per model runs `Keeper.run` for the server's life. Everything that happens is told to the board in the
+order it happens; the keeper itself holds no state that a client sees.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import structlog
+
+from greenroom.engine.seam import Engine, Host, HostExit, Step
+from greenroom.protocol.snapshot import ModelError, StageName
+from greenroom.protocol.socket import Event, EventName
+from greenroom.serving.board import Board
+from greenroom.serving.memory import LoadMemory
+from greenroom.serving.restart import RestartPolicy
+from greenroom.sources import resolve
+from greenroom.words import (
+    CrashLoopError, GreenroomError, HostLostError, ModelSpec, ModelVersion, RetryRefusedError,
+)  # fmt: skip
+
+log = structlog.get_logger("greenroom.serving")
+
+
+def describe(error: GreenroomError) -> ModelError:
+    """The error as clients see it."""
+    return ModelError(code=error.code, message=str(error), temporary=error.temporary)
+
+
+class Keeper:
+    def __init__(self, spec: ModelSpec, engine: Engine, board: Board, memory: LoadMemory) -> None:
+        self.spec = spec
+        self.version: ModelVersion | None = None
+        self.host: Host | None = None
+        """The host that serves; None while there is none."""
+        self.loads = 0
+        self._engine = engine
+        self._board = board
+        self._memory = memory
+        self._restarts = RestartPolicy()
+        self._retry = asyncio.Event()
+        self._failed = False
+
+    @property
+    def failed(self) -> bool:
+        return self._failed
+
+    def answered(self) -> None:
+        """The host answered a call: it is sound."""
+        self._restarts.answered()
+
+    def retry(self) -> None:
+        """Try again now. Raises RetryRefusedError unless the model has failed."""
+        if not self._failed:
+            raise RetryRefusedError(f"{self.spec.name} has not failed: it is loading or ready. Just wait for it.")
+        self._failed = False
+        self._retry.set()
+
+    async def run(self) -> None:
+        """Load, serve, replace: for ever."""
+        while True:
+            try:
+                host = await self._load()
+            except GreenroomError as error:
+                await self._after_failure(error)
+                continue
+            exit_ = await self._serve(host)
+            await self._after_exit(exit_)
+
+    async def _load(self) -> Host:
+        readiness, name = self._board.readiness, self.spec.name
+        self._failed = False
+        self._board.happened(readiness.begin, name, self._engine.stages(self.spec))
+        async with self._import_reported():
+            version = await resolve(self.spec, self._hashed)
+        self.version = version
+        self._board.happened(readiness.resolved, name, version)
+        verdicts = self._memory.verdicts(version.digest)
+        return await self._engine.load(self.spec, version, verdicts, self._report)
+
+    @contextlib.asynccontextmanager
+    async def _import_reported(self) -> AsyncIterator[None]:
+        """Show the shared import's steps while something else runs."""
+        reporter = asyncio.ensure_future(self._engine.imported(self.spec, self._report))
+        try:
+            yield
+        finally:
+            reporter.cancel()
+            await asyncio.gather(reporter, return_exceptions=True)
+
+    def _report(self, step: Step) -> None:
+        readiness = self._board.readiness
+        self._board.happened(readiness.step, self.spec.name, step.stage, step.done, step.total, step.unit)
+
+    def _hashed(self, bytes_done: int, bytes_total: int) -> None:
+        self._report(Step(StageName.RESOLVE, bytes_done, max(bytes_total, 1), "bytes"))
+
+    async def _serve(self, host: Host) -> HostExit:
+        """Show `host` as ready and stay until it ends."""
+        self.host = host
+        recovered = self.loads > 0
+        self.loads += 1
+        record = self._board.happened(self._board.readiness.ready, self.spec.name)
+        await asyncio.to_thread(self._remember, record, host)
+        log.info("model_ready", model=self.spec.name, version=self._version_id, dtype=host.info.dtype, pid=host.info.pid)
+        if recovered:
+            self._announce(EventName.RECOVERED)
+        try:
+            return await asyncio.shield(host.exited)
+        finally:
+            self.host = None
+
+    def _remember(self, record: object, host: Host) -> None:
+        try:
+            self._memory.remember(record, host.info.verdicts)  # type: ignore[arg-type]
+        except OSError as error:
+            log.warning("load_history_not_written", error=str(error))
+
+    async def _after_exit(self, exit_: HostExit) -> None:
+        log.error("host_ended", model=self.spec.name, reason=exit_.reason)
+        error = HostLostError(f"The model's process ended ({exit_.reason}).")
+        self._board.happened(self._board.readiness.lost, self.spec.name, describe(error))
+        await self._after_death(error)
+
+    async def _after_failure(self, error: GreenroomError) -> None:
+        log.error("load_failed", model=self.spec.name, code=error.code, reason=str(error), cause=repr(error.__cause__))
+        if isinstance(error, HostLostError):
+            await self._after_death(error)
+        else:
+            await self._give_up(error, None)
+
+    async def _after_death(self, error: HostLostError) -> None:
+        decision = self._restarts.died()
+        retry_at = self._board.clock.unix() + decision.delay_seconds
+        if decision.crash_loop:
+            loop = CrashLoopError(f"It ended five times in a row before it answered a call. Last: {error}")
+            await self._give_up(loop, retry_at, decision.delay_seconds)
+            return
+        pending = retry_at if decision.delay_seconds else None
+        self._board.happened(self._board.readiness.interrupted, self.spec.name, describe(error), pending)
+        await self._pause(decision.delay_seconds)
+
+    async def _give_up(self, error: GreenroomError, retry_at: float | None, delay: float | None = None) -> None:
+        self._board.happened(self._board.readiness.failed, self.spec.name, describe(error), retry_at)
+        self._announce(EventName.FAILED, describe(error))
+        self._failed = True
+        await self._pause(delay)
+
+    async def _pause(self, seconds: float | None) -> None:
+        """Wait for the delay (None: for ever) or for somebody's retry, whichever comes first."""
+        self._retry.clear()
+        timer = asyncio.ensure_future(self._board.clock.sleep(seconds)) if seconds is not None else None
+        asked = asyncio.ensure_future(self._retry.wait())
+        waits = [asked] if timer is None else [asked, timer]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+    def _announce(self, name: EventName, error: ModelError | None = None) -> None:
+        self._board.announce(
+            lambda seq: Event(name=name, model=self.spec.name, version=self._version_id, error=error, seq=seq)
+        )
+
+    @property
+    def _version_id(self) -> str | None:
+        return self.version.id if self.version else None

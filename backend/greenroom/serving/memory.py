@@ -1,0 +1,46 @@
+"""What earlier loads on this machine taught, kept in the data folder: durations, and verdicts on number formats.
+
+One small JSON file until the store exists. Losing it costs only precision, so damage means starting anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from greenroom.readiness import LoadHistory, LoadRecord
+
+FILE_NAME = "loads.json"
+
+
+class LoadMemory:
+    """`history` and `verdicts` as they stand; every change is written through."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / FILE_NAME
+        content = self._read()
+        self.history = LoadHistory.from_json(json.dumps(content.get("history")))
+        self._verdicts: dict[str, dict[str, bool]] = content.get("verdicts", {})
+
+    def verdicts(self, digest: str) -> Mapping[str, bool]:
+        """dtype → outcome of the check against float32 of the version with this digest."""
+        return dict(self._verdicts.get(digest, {}))
+
+    def remember(self, record: LoadRecord, verdicts: Mapping[str, bool]) -> None:
+        """Keep a finished load. Replaces the file at once, so that a crash leaves the old or the new one."""
+        self.history.add(record)
+        self._verdicts[record.digest] = {**self._verdicts.get(record.digest, {}), **verdicts}
+        content = {"history": json.loads(self.history.to_json()), "verdicts": self._verdicts}
+        part = self._file.with_suffix(f".{os.getpid()}.part")
+        part.write_text(json.dumps(content))
+        part.replace(self._file)
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            content = json.loads(self._file.read_text())
+        except (OSError, ValueError):
+            return {}
+        return content if isinstance(content, dict) and isinstance(content.get("verdicts"), dict) else {}
