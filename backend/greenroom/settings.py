@@ -73,7 +73,11 @@ class Settings(BaseSettings):
     @field_validator("allowed_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -95,7 +99,9 @@ def load_specs(config: Path) -> tuple[ModelSpec, ...]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{config.name} cannot be read: {error}") from error
     if not isinstance(tables, dict) or not tables:
-        raise ConfigError(f"{config.name} lists no model: add a table such as [models.minilm] with a `source`.")
+        raise ConfigError(
+            f"{config.name} lists no model: add a table such as [models.minilm] with a `source`."
+        )
     return tuple(_spec(config, name, table) for name, table in tables.items())
 
 

@@ -15,7 +15,10 @@ class Message(BaseModel):
     know (`docs/protocol.md`), because within version 1 changes only add."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, json_schema_serialization_defaults_required=True
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        json_schema_serialization_defaults_required=True,
     )
 
     def to_json(self) -> bytes:

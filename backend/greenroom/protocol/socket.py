@@ -120,9 +120,7 @@ class ErrorFrame(Message):
     message: str
 
 
-ServerFrame = Annotated[
-    Hello | InitState | Event | Ping | Draining | ErrorFrame, Field(discriminator="type")
-]
+ServerFrame = Annotated[Hello | InitState | Event | Ping | Draining | ErrorFrame, Field(discriminator="type")]
 
 
 class Pong(Message):

@@ -18,7 +18,13 @@ from greenroom.serving.keeper import Keeper
 from greenroom.serving.memory import LoadMemory
 from greenroom.settings import Settings
 from greenroom.words import (
-    DeadlineExceededError, HostLostError, ModelSpec, ModelVersion, NotReadyError, Task, UnknownModelError,
+    DeadlineExceededError,
+    HostLostError,
+    ModelSpec,
+    ModelVersion,
+    NotReadyError,
+    Task,
+    UnknownModelError,
     UnsupportedTaskError,
 )  # fmt: skip
 
@@ -66,7 +72,9 @@ class Greenroom:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Greenroom]:
         """Start loading; on leaving, end every host. Nothing slow is awaited before it yields."""
-        tasks = [asyncio.create_task(keeper.run(), name=f"keeper {name}") for name, keeper in self.keepers.items()]
+        tasks = [
+            asyncio.create_task(keeper.run(), name=f"keeper {name}") for name, keeper in self.keepers.items()
+        ]
         tasks.append(asyncio.create_task(self.board.pump(), name="pump"))
         for task in tasks:
             task.add_done_callback(_crash_loudly)
@@ -114,7 +122,9 @@ class Greenroom:
             async with asyncio.timeout(seconds):
                 return await self._embed(keeper, texts, asyncio.get_running_loop().time() + seconds)
         except TimeoutError:
-            raise DeadlineExceededError(f"No answer within {seconds:g} s. Try again, or send fewer texts.") from None
+            raise DeadlineExceededError(
+                f"No answer within {seconds:g} s. Try again, or send fewer texts."
+            ) from None
 
     async def _embed(self, keeper: Keeper, texts: Sequence[str], deadline: float) -> Embedded:
         for tries_left in reversed(range(MAX_TRIES)):

@@ -20,7 +20,12 @@ from greenroom.serving.memory import LoadMemory
 from greenroom.serving.restart import RestartPolicy
 from greenroom.sources import resolve
 from greenroom.words import (
-    CrashLoopError, GreenroomError, HostLostError, ModelSpec, ModelVersion, RetryRefusedError,
+    CrashLoopError,
+    GreenroomError,
+    HostLostError,
+    ModelSpec,
+    ModelVersion,
+    RetryRefusedError,
 )  # fmt: skip
 
 log = structlog.get_logger("greenroom.serving")
@@ -56,7 +61,9 @@ class Keeper:
     def retry(self) -> None:
         """Try again now. Raises RetryRefusedError unless the model has failed."""
         if not self._failed:
-            raise RetryRefusedError(f"{self.spec.name} has not failed: it is loading or ready. Just wait for it.")
+            raise RetryRefusedError(
+                f"{self.spec.name} has not failed: it is loading or ready. Just wait for it."
+            )
         self._failed = False
         self._retry.set()
 
@@ -106,7 +113,13 @@ class Keeper:
         self.loads += 1
         record = self._board.happened(self._board.readiness.ready, self.spec.name)
         await asyncio.to_thread(self._remember, record, host)
-        log.info("model_ready", model=self.spec.name, version=self._version_id, dtype=host.info.dtype, pid=host.info.pid)
+        log.info(
+            "model_ready",
+            model=self.spec.name,
+            version=self._version_id,
+            dtype=host.info.dtype,
+            pid=host.info.pid,
+        )
         if recovered:
             self._announce(EventName.RECOVERED)
         try:
@@ -127,7 +140,13 @@ class Keeper:
         await self._after_death(error)
 
     async def _after_failure(self, error: GreenroomError) -> None:
-        log.error("load_failed", model=self.spec.name, code=error.code, reason=str(error), cause=repr(error.__cause__))
+        log.error(
+            "load_failed",
+            model=self.spec.name,
+            code=error.code,
+            reason=str(error),
+            cause=repr(error.__cause__),
+        )
         if isinstance(error, HostLostError):
             await self._after_death(error)
         else:
@@ -144,7 +163,9 @@ class Keeper:
         self._board.happened(self._board.readiness.interrupted, self.spec.name, describe(error), pending)
         await self._pause(decision.delay_seconds)
 
-    async def _give_up(self, error: GreenroomError, retry_at: float | None, delay: float | None = None) -> None:
+    async def _give_up(
+        self, error: GreenroomError, retry_at: float | None, delay: float | None = None
+    ) -> None:
         self._board.happened(self._board.readiness.failed, self.spec.name, describe(error), retry_at)
         self._announce(EventName.FAILED, describe(error))
         self._failed = True

@@ -1,0 +1,20 @@
+"""`greenroom`, or `python -m greenroom`. For `serve` the zygote is started before anything else is imported."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Entry point of the command line."""
+    if sys.argv[1:2] == ["serve"]:
+        from greenroom.engine.zygote_process import prestart
+
+        prestart(sys.argv)
+    from greenroom.cli import run
+
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""The composition root: `create_app(settings)` for our own server, `mount(app)` for somebody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+
+from greenroom.engine.seam import Engine
+from greenroom.logs import configure_logs
+from greenroom.serving.greenroom import Greenroom
+from greenroom.settings import Settings, load_settings, load_specs
+from greenroom.web import documents, embeddings
+from greenroom.web.middleware import RequestLog
+from greenroom.web.mount import attach
+from greenroom.web.pages import page_routes
+from greenroom.web.problems import ALL_HANDLERS
+
+
+def create_app(
+    settings: Settings | None = None, *, routes: Sequence[BaseRoute] = (), static: Path | None = None
+) -> Starlette:
+    """The whole server as an ASGI app: readiness, socket, predictions, contract; `routes` come before ours.
+
+    `static` is a folder with a built web app, served under `/app/`. Raises ConfigError."""
+    settings = settings or load_settings()
+    configure_logs(settings)
+    app = Starlette(
+        routes=[*routes, *embeddings.ENDPOINTS, *documents.ROUTES, *page_routes(static)],
+        middleware=[Middleware(RequestLog)],
+        exception_handlers=ALL_HANDLERS,
+    )
+    attach(app, _greenroom(app, settings))
+    return app
+
+
+def mount(app: Starlette, settings: Settings | None = None) -> Greenroom:
+    """Bring socket, readiness, errors and lifespan into `app` (Starlette or FastAPI); returns what its own code
+    asks: `is_ready`, `wait_until_ready`, `embed`. Call it last, so that the app's own routes win.
+
+    Raises ConfigError."""
+    settings = settings or load_settings()
+    return attach(app, _greenroom(app, settings))
+
+
+def _greenroom(app: Starlette, settings: Settings) -> Greenroom:
+    specs = load_specs(settings.config)
+    if settings.engine == "scripted":
+        return _scripted(app, settings, specs)
+    from greenroom.engine.local import LocalEngine
+
+    return Greenroom(settings, specs, LocalEngine(data_folder=settings.data))
+
+
+def _scripted(app: Starlette, settings: Settings, specs: Sequence[object]) -> Greenroom:
+    """The only place that reaches for the test kit: control routes exist under the scripted engine alone."""
+    from greenroom.testing import ScriptedEngine, StandingClock, control_routes
+
+    clock = StandingClock()
+    engine: Engine = ScriptedEngine(clock)
+    app.router.routes.extend(control_routes(engine, clock))  # type: ignore[arg-type]
+    return Greenroom(settings, specs, engine, clock)  # type: ignore[arg-type]

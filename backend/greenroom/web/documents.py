@@ -1,0 +1,150 @@
+"""The contract, readable: OpenAPI 3.1 for the calls, AsyncAPI 3.0 for the socket, and a plain page of both."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from greenroom import __version__
+from greenroom.protocol import socket
+from greenroom.protocol.base import SUBPROTOCOL
+from greenroom.protocol.problems import PROBLEM_MEDIA_TYPE, Problem
+from greenroom.protocol.schema import component_schemas
+from greenroom.protocol.snapshot import InitState
+from greenroom.web.endpoint import Endpoint, describe_answer, status_text
+
+_REF = "#/components/schemas/{model}"
+_SERVER_FRAMES = (socket.Hello, InitState, socket.Event, socket.Ping, socket.Draining, socket.ErrorFrame)
+
+
+def endpoints_of(routes: Iterable[BaseRoute]) -> list[Endpoint]:
+    """Every route that can describe itself."""
+    return [route for route in routes if isinstance(route, Endpoint)]
+
+
+def openapi(routes: Iterable[BaseRoute]) -> dict[str, Any]:
+    """OpenAPI 3.1 document of the endpoints among `routes`."""
+    endpoints = endpoints_of(routes)
+    paths: dict[str, dict[str, Any]] = {}
+    for route in endpoints:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Greenroom",
+            "version": __version__,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "paths": dict(sorted(paths.items())),
+        "components": {"schemas": component_schemas() | _own_schemas(endpoints)},
+    }
+
+
+def _own_schemas(endpoints: list[Endpoint]) -> dict[str, Any]:
+    wanted = [(model, "serialization") for route in endpoints for model in route.operation.messages()]
+    wanted += [(route.operation.body, "validation") for route in endpoints if route.operation.body]  # type: ignore[misc]
+    _, document = models_json_schema(sorted(set(wanted), key=str), ref_template=_REF)  # type: ignore[arg-type]
+    return dict(sorted(document.get("$defs", {}).items()))
+
+
+def _operation(route: Endpoint) -> dict[str, Any]:
+    operation = route.operation
+    described: dict[str, Any] = {
+        "operationId": route.name,
+        "summary": operation.summary,
+        "tags": list(operation.tags),
+        "responses": {
+            str(status): _json(status, describe_answer(m)) for status, m in operation.answers.items()
+        },
+    }
+    if operation.guarded:
+        for status in (425, 503):
+            described["responses"].setdefault(str(status), _json(status, describe_answer(InitState)))
+    described["responses"]["default"] = {
+        "description": "A problem document",
+        "content": {PROBLEM_MEDIA_TYPE: {"schema": describe_answer(Problem)}},
+    }
+    if operation.body:
+        content = {"application/json": {"schema": describe_answer(operation.body)}}
+        described["requestBody"] = {"required": True, "content": content}
+    if operation.parameters:
+        described["parameters"] = [
+            {"name": p.name, "in": p.where, "description": p.description, "required": p.where == "path",
+             "schema": {"type": "string"}}
+            for p in operation.parameters
+        ]  # fmt: skip
+    return described
+
+
+def _json(status: int, schema: dict[str, Any]) -> dict[str, Any]:
+    text = status_text(status) if status != 425 else "Not ready yet: the snapshot of the guarded models"
+    return {"description": text, "content": {"application/json": {"schema": schema}}}
+
+
+def asyncapi() -> dict[str, Any]:
+    """AsyncAPI 3.0 document of the readiness socket."""
+    names = [frame.__name__ for frame in _SERVER_FRAMES]
+    messages = {
+        name: {"name": name, "payload": {"$ref": f"#/components/schemas/{name}"}} for name in [*names, "Pong"]
+    }
+    channel = "#/channels/init"
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "Greenroom", "version": __version__},
+        "channels": {
+            "init": {
+                "address": "/ws/init/{client_id}",
+                "description": f"Subprotocol `{SUBPROTOCOL}`, or none. The server speaks first.",
+                "parameters": {"client_id": {"description": "1-64 of A-Z a-z 0-9 _ -; a label for logs."}},
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+            }
+        },
+        "operations": {
+            "sendFrames": {
+                "action": "send", "channel": {"$ref": channel},
+                "messages": [{"$ref": f"{channel}/messages/{name}"} for name in names],
+            },
+            "receivePong": {
+                "action": "receive", "channel": {"$ref": channel}, "messages": [{"$ref": f"{channel}/messages/Pong"}],
+            },
+        },
+        "components": {"messages": messages, "schemas": component_schemas()},
+        "x-close-codes": {code.name: int(code) for code in socket.CloseCode},
+    }  # fmt: skip
+
+
+async def _openapi(request: Request) -> Response:
+    return Response(json.dumps(openapi(request.app.routes)), media_type="application/json")
+
+
+async def _asyncapi(request: Request) -> Response:
+    return Response(json.dumps(asyncapi()), media_type="application/json")
+
+
+async def _docs(request: Request) -> Response:
+    rows = "".join(
+        f"<tr><td>{route.method}</td><td><code>{html.escape(route.path)}</code></td>"
+        f"<td>{html.escape(route.operation.summary)}</td></tr>"
+        for route in sorted(endpoints_of(request.app.routes), key=lambda route: route.path)
+    )
+    return HTMLResponse(_PAGE.replace("ROWS", rows).replace("VERSION", __version__))
+
+
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Greenroom: the contract</title>
+<meta name="viewport" content="width=device-width"><body><h1>Greenroom VERSION</h1>
+<p>The contract for programs: <a href="openapi.json">openapi.json</a> (HTTP),
+<a href="asyncapi.json">asyncapi.json</a> (socket).</p>
+<table><thead><tr><th>Method</th><th>Address</th><th>What it does</th></tr></thead><tbody>ROWS
+<tr><td>WS</td><td><code>/ws/init/{client_id}</code></td><td>Every snapshot, pushed as it happens.</td></tr>
+</tbody></table></body></html>"""
+
+ROUTES: tuple[BaseRoute, ...] = (
+    Route("/openapi.json", _openapi), Route("/asyncapi.json", _asyncapi), Route("/docs", _docs),
+)  # fmt: skip

@@ -1,0 +1,72 @@
+"""An endpoint that can describe itself: a Starlette `Route` plus what OpenAPI needs to know."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A query or path parameter of type string."""
+
+    name: str
+    description: str
+    where: str = "query"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What `openapi.json` says of an endpoint. `answers` maps a status to the model of its body, or to a list
+    of one model for a bare array. Problem documents need no mention."""
+
+    summary: str
+    answers: Mapping[int, type[BaseModel] | list[type[BaseModel]]]
+    body: type[BaseModel] | None = None
+    parameters: tuple[Parameter, ...] = ()
+    guarded: bool = False
+    """Also answers 425 and 503 with the snapshot."""
+    tags: tuple[str, ...] = field(default=("greenroom",))
+
+    def messages(self) -> set[type[BaseModel]]:
+        """The models of all answers."""
+        return {answer[0] if isinstance(answer, list) else answer for answer in self.answers.values()}
+
+
+class Endpoint(Route):
+    """A route with an `operation`."""
+
+    def __init__(self, path: str, handler: Handler, operation: Operation, method: str = "GET") -> None:
+        super().__init__(path, handler, methods=[method])
+        self.operation = operation
+        self.method = method
+
+
+def endpoint(path: str, operation: Operation, *, method: str = "GET") -> Callable[[Handler], Endpoint]:
+    """Make the decorated handler an Endpoint: `@endpoint("/health", Operation(...))`."""
+
+    def make(handler: Handler) -> Endpoint:
+        return Endpoint(path, handler, operation, method)
+
+    return make
+
+
+def status_text(status: int) -> str:
+    """The reason phrase of an HTTP status."""
+    return HTTPStatus(status).phrase
+
+
+def describe_answer(answer: type[BaseModel] | list[type[BaseModel]]) -> dict[str, Any]:
+    """JSON Schema of an answer, by reference into the components."""
+    if isinstance(answer, list):
+        return {"type": "array", "items": describe_answer(answer[0])}
+    return {"$ref": f"#/components/schemas/{answer.__name__}"}

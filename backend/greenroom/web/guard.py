@@ -1,0 +1,103 @@
+"""The guard: an endpoint behind it runs only while its models are ready.
+
+One core, `ReadyGuard.check`, and two spellings of the same object:
+
+    @require_models_ready("minilm")                                   # Starlette: decorates an endpoint
+    async def endpoint(request: Request) -> Response: ...
+
+    @app.post("/x", dependencies=[Depends(require_models_ready("minilm"))])       # FastAPI: a dependency
+
+A refusal is a NotReadyError, which becomes the snapshot of exactly the guarded names (`problems.py`).
+`Prefer: wait=N` (RFC 7240 §4.3) holds the request first; the setting GREENROOM_MAX_WAIT_SECONDS bounds N.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import re
+from typing import TypeVar, overload
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from greenroom.serving.greenroom import Greenroom
+from greenroom.web.endpoint import Handler
+from greenroom.words import NotReadyError
+
+T = TypeVar("T")
+
+_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\"?(?=$|[,;\s])", re.IGNORECASE)
+_APPLIED = "greenroom.preference_applied"
+
+
+def preferred_wait(header: str) -> int | None:
+    """Seconds of `wait=N` in a `Prefer` header, None when it is not there."""
+    found = _WAIT.search(header)
+    return int(found[1]) if found else None
+
+
+async def run_until_disconnect(request: Request, work: asyncio.Future[T]) -> T:
+    """The result of `work`, which is cancelled when the client leaves or the caller is cancelled."""
+    gone = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait([work, gone], return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            raise asyncio.CancelledError
+        return work.result()
+    finally:
+        for task in (work, gone):
+            task.cancel()
+        await asyncio.gather(work, gone, return_exceptions=True)
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+class ReadyGuard:
+    """Holds back or refuses requests until all of `names` are ready. Made by `require_models_ready`."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+
+    async def check(self, request: Request) -> None:
+        """Return when ready. Raises NotReadyError, UnknownModelError."""
+        greenroom: Greenroom = request.app.state.greenroom
+        scope = greenroom.scope(self.names or None)
+        if greenroom.board.readiness.is_ready(scope):
+            return
+        wait = preferred_wait(request.headers.get("prefer", ""))
+        if wait is not None:
+            request.scope[_APPLIED] = f"wait={wait}"
+            seconds = min(wait, greenroom.settings.max_wait_seconds)
+            if await greenroom.wait_until_ready(*scope, timeout=seconds):
+                return
+        raise NotReadyError(scope)
+
+    @overload
+    async def __call__(self, request: Request) -> None: ...
+    @overload
+    def __call__(self, request: Handler) -> Handler: ...
+
+    def __call__(self, request: Request | Handler) -> object:
+        if isinstance(request, Request):
+            return self.check(request)
+        return self._around(request)
+
+    def _around(self, handler: Handler) -> Handler:
+        @functools.wraps(handler)
+        async def guarded(request: Request) -> Response:
+            await self.check(request)
+            response = await handler(request)
+            if applied := request.scope.get(_APPLIED):
+                response.headers["preference-applied"] = applied
+            return response
+
+        return guarded
+
+
+def require_models_ready(*names: str) -> ReadyGuard:
+    """A guard for `names` (none: the required models), as a Starlette decorator or a FastAPI dependency."""
+    return ReadyGuard(names)

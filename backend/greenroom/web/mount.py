@@ -1,0 +1,39 @@
+"""`mount(app)`: socket, readiness calls, errors and lifespan in somebody else's Starlette or FastAPI app.
+
+A `Mount` would run no lifespan, so the routes are added to the app itself, and its own lifespan is wrapped.
+Routes that the app already has under the same path win, because ours come after them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, WebSocketRoute
+
+from greenroom.serving.greenroom import Greenroom
+from greenroom.web import readiness
+from greenroom.web.problems import GREENROOM_HANDLERS
+from greenroom.web.socket import Hub, init_socket
+
+ROUTES: tuple[BaseRoute, ...] = (WebSocketRoute("/ws/init/{client_id}", init_socket), *readiness.ENDPOINTS)
+
+
+def attach(app: Starlette, greenroom: Greenroom) -> Greenroom:
+    """Give `app` the readiness routes, the errors and the lifespan of `greenroom`, and return it."""
+    app.state.greenroom = greenroom
+    app.state.greenroom_hub = Hub(greenroom)
+    app.router.routes.extend(ROUTES)
+    for kind, handler in GREENROOM_HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+    inner = app.router.lifespan_context
+
+    @contextlib.asynccontextmanager
+    async def lifespan(started: Any) -> AsyncIterator[Mapping[str, Any] | None]:
+        async with greenroom.running(), inner(started) as state:
+            yield state
+
+    app.router.lifespan_context = lifespan
+    return greenroom

@@ -1,0 +1,109 @@
+"""Errors on their way out: every one becomes a problem document (RFC 9457), or the snapshot when the model is not
+ready. Unknown exceptions become a 500 that says nothing but the request id."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ExceptionHandler
+
+from greenroom.protocol.problems import PROBLEM_MEDIA_TYPE, OpenAIError, Problem, ProblemFault, problem_type
+from greenroom.protocol.snapshot import InitState
+from greenroom.words import ErrorCode, GreenroomError, InvalidInputError, NotReadyError, OverloadedError
+
+log = structlog.get_logger("greenroom.web")
+
+UNKNOWN_RETRY_SECONDS = 5
+MAX_RETRY_SECONDS = 60
+
+_HTTP_CODES = {404: ErrorCode.NOT_FOUND, 405: ErrorCode.METHOD_NOT_ALLOWED, 413: ErrorCode.PAYLOAD_TOO_LARGE}
+_HTTP_DETAILS = {
+    404: "There is nothing at this address. GET /docs lists what there is.",
+    405: "This address does not know that method; the Allow header lists those it knows.",
+}
+
+
+def request_id(request: Request) -> str:
+    """The id that our log lines of this request carry."""
+    return str(request.scope.get("greenroom.request_id", ""))
+
+
+def retry_after(state: InitState) -> int:
+    """Seconds for `Retry-After`: the estimate within 1–60, 5 when there is none."""
+    if state.estimated_seconds is None:
+        return UNKNOWN_RETRY_SECONDS
+    return max(1, min(MAX_RETRY_SECONDS, math.ceil(state.estimated_seconds)))
+
+
+def problem_answer(
+    request: Request, code: ErrorCode, title: str, status: int, detail: str,
+    faults: tuple[ProblemFault, ...] = (), headers: Mapping[str, str] | None = None,
+) -> Response:  # fmt: skip
+    """A problem document; under `/v1/` with OpenAI's `error` member."""
+    path = request.url.path
+    openai = None
+    if path.startswith("/v1/"):
+        kind = "invalid_request_error" if status < 500 else "server_error"
+        openai = OpenAIError(message=detail, type=kind, code=str(code))
+    problem = Problem(
+        type=problem_type(code), title=title, status=status, detail=detail, instance=path,
+        request_id=request_id(request), errors=faults, error=openai,
+    )  # fmt: skip
+    return Response(problem.to_json(), status, dict(headers or {}), PROBLEM_MEDIA_TYPE)
+
+
+def not_ready_answer(request: Request, names: tuple[str, ...]) -> Response:
+    """The snapshot of `names`: 425 (or as set) while something is under way, 503 when it failed for good."""
+    greenroom = request.app.state.greenroom
+    posted = greenroom.board.posted(greenroom.scope(names))
+    failed = greenroom.board.readiness.is_failed_for_good(names)
+    headers = {"cache-control": "no-store"}
+    if not failed:
+        headers |= {"retry-after": str(retry_after(posted.state)), "x-should-retry": "true"}
+    if applied := request.scope.get("greenroom.preference_applied"):
+        headers["preference-applied"] = applied
+    status = 503 if failed else greenroom.settings.not_ready_status
+    return Response(posted.data, status, headers, "application/json")
+
+
+async def on_greenroom_error(request: Request, error: Exception) -> Response:
+    """Handler for GreenroomError and everything under it."""
+    assert isinstance(error, GreenroomError)  # noqa: S101 - Starlette's handler type is wider than what it passes
+    if isinstance(error, NotReadyError):
+        return not_ready_answer(request, error.names)
+    headers = {"retry-after": str(error.retry_after_seconds)} if isinstance(error, OverloadedError) else {}
+    faults: tuple[ProblemFault, ...] = ()
+    if isinstance(error, InvalidInputError):
+        faults = tuple(ProblemFault(pointer=fault.pointer, detail=fault.detail) for fault in error.faults)
+    return problem_answer(request, error.code, error.title, error.status, str(error), faults, headers)
+
+
+async def on_http_exception(request: Request, error: Exception) -> Response:
+    """Handler for what Starlette itself refuses: unknown addresses and methods."""
+    assert isinstance(error, HTTPException)  # noqa: S101
+    code = _HTTP_CODES.get(error.status_code, ErrorCode.BAD_REQUEST)
+    detail = _HTTP_DETAILS.get(error.status_code, error.detail)
+    title = (
+        error.detail if error.status_code not in _HTTP_DETAILS else str(code).replace("-", " ").capitalize()
+    )
+    return problem_answer(request, code, title, error.status_code, detail, headers=error.headers)
+
+
+async def on_bug(request: Request, error: Exception) -> Response:
+    """Handler for everything unforeseen: the log gets the trace, the client gets the request id."""
+    log.error("unhandled_exception", path=request.url.path, request_id=request_id(request), exc_info=error)
+    detail = "This is a fault of the server. Give its operator the request id."
+    return problem_answer(request, ErrorCode.INTERNAL, GreenroomError.title, 500, detail)
+
+
+GREENROOM_HANDLERS: dict[type[Exception], ExceptionHandler] = {GreenroomError: on_greenroom_error}
+"""For any app."""
+ALL_HANDLERS: dict[type[Exception], ExceptionHandler] = {
+    **GREENROOM_HANDLERS, HTTPException: on_http_exception, Exception: on_bug,
+}  # fmt: skip
+"""For our own app."""
