@@ -1,0 +1,174 @@
+"""A ready host on this machine, as `engine.seam.Host`."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from greenroom.engine.link import HostLink
+from greenroom.engine.processes import HostProcess, exit_reason, resident_bytes
+from greenroom.engine.seam import HostExit, HostInfo, Vectors
+from greenroom.engine.zygote import level_number
+from greenroom.frames import Cancel, Encode, Encoded, Failed, Frame, FrameError, Log, Stop
+from greenroom.words import (
+    DeadlineExceededError,
+    ErrorCode,
+    GreenroomError,
+    HostLostError,
+    InvalidInputError,
+    OverloadedError,
+    PredictionError,
+)
+
+MAX_RETRY_AFTER_SECONDS = 60
+log = structlog.get_logger("greenroom.host")
+
+
+@dataclass
+class Pace:
+    """Texts answered per second since the line last was empty. Pure: time is an argument."""
+
+    busy_since: float = 0.0
+    answered: int = 0
+
+    def begin(self, now: float) -> None:
+        self.busy_since, self.answered = now, 0
+
+    def seconds_for(self, texts: int, now: float) -> int:
+        """Whole seconds that `texts` will take at this pace, between 1 and MAX_RETRY_AFTER_SECONDS."""
+        if self.answered == 0 or now <= self.busy_since:
+            return 1
+        seconds = texts * (now - self.busy_since) / self.answered
+        return max(1, min(MAX_RETRY_AFTER_SECONDS, math.ceil(seconds)))
+
+
+class LocalHost:
+    """Sends calls to one host process and matches the answers."""
+
+    def __init__(self, name: str, info: HostInfo, process: HostProcess, link: HostLink, max_queued_texts: int) -> None:
+        self._info = info
+        self._process = process
+        self._link = link
+        self._max_queued_texts = max_queued_texts
+        self._log = log.bind(model=name, pid=info.pid)
+        self._calls: dict[int, asyncio.Future[Vectors]] = {}
+        self._next_call = 1
+        self._queued = 0
+        self._pace = Pace()
+        self._gone = False
+        self._asked = False
+        self._exited: asyncio.Future[HostExit] = asyncio.get_running_loop().create_future()
+        self._listening = asyncio.create_task(self._listen(), name=f"host {name} {info.pid}")
+
+    @property
+    def info(self) -> HostInfo:
+        return self._info
+
+    @property
+    def exited(self) -> asyncio.Future[HostExit]:
+        return self._exited
+
+    async def embed(self, texts: Sequence[str], deadline_seconds: float | None) -> Vectors:
+        self._admit(len(texts))
+        call, self._next_call = self._next_call, self._next_call + 1
+        answer: asyncio.Future[Vectors] = asyncio.get_running_loop().create_future()
+        self._calls[call] = answer
+        self._queued += len(texts)
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                self._link.send(Encode(call, list(texts), deadline_seconds))
+                await self._link.drain()
+                vectors = await answer
+        except TimeoutError:
+            raise DeadlineExceededError("the model did not answer before the deadline") from None
+        finally:
+            self._queued -= len(texts)
+            if self._calls.pop(call, None) is not None and not answer.done() and not self._gone:
+                self._link.send(Cancel(call))
+        self._pace.answered += len(texts)
+        return vectors
+
+    def memory_bytes(self) -> int | None:
+        return None if self._gone else resident_bytes(self._process.pid)
+
+    async def close(self, grace_seconds: float = 5.0) -> None:
+        """Stop it, and kill it when it has not ended after `grace_seconds`. Returns when it has ended."""
+        self._asked = True
+        self._link.send(Stop())
+        await asyncio.wait([self._listening], timeout=grace_seconds)
+        if not self._listening.done():
+            self._process.kill()
+            await asyncio.wait([self._listening], timeout=grace_seconds + 1)
+        if not self._listening.done():  # a process that not even SIGKILL ends hangs in the kernel: let go of it
+            self._link.close()
+            await asyncio.wait([self._listening])
+
+    def _admit(self, texts: int) -> None:
+        """Raises HostLostError, OverloadedError."""
+        if self._gone:
+            raise HostLostError("the model's process has ended")
+        now = time.monotonic()
+        if self._queued == 0:
+            self._pace.begin(now)
+        elif self._queued + texts > self._max_queued_texts:
+            wait = self._pace.seconds_for(self._queued, now)
+            raise OverloadedError(f"{self._queued} texts wait for this model already", wait)
+
+    async def _listen(self) -> None:
+        """Take answers in until the host ends, then tell everyone who waits."""
+        try:
+            async for frame in self._link.frames():
+                self._handle(frame)
+        except FrameError as error:
+            self._log.error("host link broke", error=str(error))
+            self._process.kill()
+        finally:
+            self._gone = True
+            self._link.close()
+        reason = await exit_reason(self._process, self._asked)
+        self._log.info("host ended", reason=reason, expected=self._asked)
+        self._fail_all(HostLostError(f"the model's process ended: {reason}"))
+        self._exited.set_result(HostExit(reason, expected=self._asked))
+
+    def _handle(self, frame: Frame) -> None:
+        match frame.message:
+            case Encoded(call, dimension, tokens, truncated):
+                self._settle(call, Vectors(frame.body, dimension, tuple(tokens), tuple(truncated)))
+            case Failed(call, code, reason):
+                self._settle(call, _error(code, reason))
+            case Log(level, text):
+                self._log.log(level_number(level), text)
+            case message:
+                self._log.warning("unexpected frame", kind=type(message).__name__)
+
+    def _settle(self, call: int, outcome: Vectors | GreenroomError) -> None:
+        answer = self._calls.get(call)
+        if answer is None or answer.done():
+            return
+        if isinstance(outcome, Vectors):
+            answer.set_result(outcome)
+        else:
+            answer.set_exception(outcome)
+
+    def _fail_all(self, error: HostLostError) -> None:
+        for answer in self._calls.values():
+            if not answer.done():
+                answer.set_exception(error)
+
+
+def _error(code: str, reason: str) -> GreenroomError:
+    """The exception for a host's refusal."""
+    match code:
+        case ErrorCode.DEADLINE_EXCEEDED:
+            return DeadlineExceededError(reason)
+        case ErrorCode.OVERLOADED:
+            return OverloadedError(reason)
+        case ErrorCode.INVALID_INPUT:
+            return InvalidInputError(reason)
+        case _:
+            return PredictionError(reason)

@@ -1,0 +1,1 @@
+"""The one room with torch, run as its own processes: the zygote, the hosts, their batches and runtimes."""

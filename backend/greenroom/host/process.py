@@ -1,0 +1,44 @@
+"""What a child process arranges for itself with the operating system. Everything here is best effort where a
+platform lacks it: the end of the socket to the front is the bond that holds everywhere."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_OOM_SCORE = "800"
+_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",  # numpy's BLAS would start its threads at import: a fork does not carry them
+    "HF_HUB_OFFLINE": "1",  # a version is complete on disk; nothing here may ask the network
+    "TRANSFORMERS_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",  # its thread pool does not survive a fork either
+}
+
+
+def prepare_environment() -> None:
+    """Set what the runtime's libraries read when they are imported."""
+    os.environ.update(_ENVIRONMENT)
+
+
+def end_with_parent(parent_pid: int) -> None:
+    """Have the kernel end this process when `parent_pid` ends (Linux), and end now if it already has."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:
+        os._exit(0)
+
+
+def leave_signals_to_the_front() -> None:
+    """Ctrl-C in a terminal reaches every process of the group; the front decides what ends, and when."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def offer_to_oom_killer() -> None:
+    """Ask Linux to end this process before the front when memory runs out."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")

@@ -1,0 +1,231 @@
+"""sentence-transformers models, loaded by sentence-transformers itself.
+
+Weights come from safetensors only (nothing is unpickled) and without remote code. transformers walks the tensors under
+one progress bar and lets a hook replace the bar: ours adds up the bytes of the tensors that really arrived. The hook
+is global to the process, which is why a host holds one version.
+
+Tokens are made once, when a call arrives, and padded when its batch forms; the modules behind get the same features
+that `SentenceTransformer.preprocess` would make. A model whose input is more than plain text tokens (prompts,
+chat templates, an own tokenizer) goes through `preprocess` itself.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Transformer
+from transformers import PreTrainedTokenizerBase
+from transformers.models.bert import modeling_bert, tokenization_bert
+from transformers.utils import logging as transformers_logging
+
+from greenroom.host.runtime import ReportBytes, Tokens, UnusableFilesError
+
+PRELOADED = (modeling_bert, tokenization_bert)
+"""What the first load of the commonest architecture would import; others are imported when they are loaded."""
+_HEADER_LENGTH = struct.Struct("<Q")
+_MAX_HEADER_BYTES = 100 * 1024 * 1024  # the format's own limit
+_NO_WINDOW = 1 << 20
+
+
+def load(folder: Path, report: ReportBytes) -> SentenceTransformersRuntime:
+    """Read the version in `folder` in float32, onto the GPU when there is one.
+
+    Raises UnusableFilesError."""
+    transformers_logging.set_verbosity_error()
+    meter = _WeightsMeter(_safetensors_in(folder), report)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        with meter.watching():
+            model = SentenceTransformer(
+                str(folder),
+                device=device,
+                local_files_only=True,
+                model_kwargs={"dtype": torch.float32, "use_safetensors": True},
+            )
+    except (OSError, ValueError, KeyError) as error:
+        raise UnusableFilesError(f"the files are not a usable model ({type(error).__name__})") from error
+    meter.finish()
+    return SentenceTransformersRuntime(model.eval())
+
+
+class SentenceTransformersRuntime:
+    """One SentenceTransformer in memory."""
+
+    def __init__(self, model: SentenceTransformer) -> None:
+        self._model = model
+        self._prompt: str | None = model.prompts.get(model.default_prompt_name or "") or None
+        self._tokenizer = model.tokenizer
+        window = model.max_seq_length
+        self._window = int(window) if window and window < _NO_WINDOW else None
+        self._plain = self._prompt is None and _reads_plain_tokens(model)
+        self._uses_types = self._plain and "token_type_ids" in self._tokenizer.model_input_names
+
+    @property
+    def dimension(self) -> int:
+        return int(self._model.get_embedding_dimension() or 0)
+
+    @property
+    def max_tokens(self) -> int:
+        return self._window or _NO_WINDOW
+
+    @property
+    def device(self) -> str:
+        return str(self._model.device.type)
+
+    @property
+    def dtype(self) -> str:
+        return str(self._model.dtype or torch.float32).removeprefix("torch.")
+
+    def preferred_dtype(self) -> str:
+        """bfloat16 where it is computed in hardware (AVX512-BF16, AMX, Ampere and newer), float16 on older GPUs."""
+        if self.device == "cuda":
+            return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
+        capabilities = torch.cpu.get_capabilities()
+        native = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
+        return "bfloat16" if native else "float32"
+
+    def convert(self, dtype: str) -> None:
+        self._model.to(getattr(torch, dtype))
+
+    def tokenise(self, texts: Sequence[str]) -> list[Tokens]:
+        if self._tokenizer is None or not hasattr(self._tokenizer, "backend_tokenizer"):
+            return [Tokens(text, range(len(text) // 4 + 1), (), False) for text in texts]
+        backend = self._tokenizer.backend_tokenizer
+        backend.no_padding()
+        if self._window is not None:
+            backend.enable_truncation(max_length=self._window)
+        prompted = [self._prompt + text for text in texts] if self._prompt else list(texts)
+        return [
+            Tokens(text, encoding.ids, encoding.type_ids, bool(encoding.overflowing))
+            for text, encoding in zip(texts, backend.encode_batch(prompted), strict=True)
+        ]
+
+    def embed(self, batch: Sequence[Tokens]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            features = self._features(batch)
+            on_device = {
+                name: value.to(self._model.device, non_blocking=True) if isinstance(value, torch.Tensor) else value
+                for name, value in features.items()
+            }
+            vectors = self._model(on_device)["sentence_embedding"].float()
+            unit: NDArray[np.float32] = torch.nn.functional.normalize(vectors, p=2, dim=1).cpu().numpy()
+        return unit
+
+    def _features(self, batch: Sequence[Tokens]) -> Mapping[str, Any]:
+        if not self._plain:
+            features: Mapping[str, Any] = self._model.preprocess([one.text for one in batch], prompt=self._prompt)
+            return features
+        tokenizer = self._tokenizer
+        features = {
+            "input_ids": _padded([one.ids for one in batch], tokenizer.pad_token_id),
+            "attention_mask": _padded([[1] * len(one.ids) for one in batch], 0),
+            "modality": "text",
+        }
+        if self._uses_types:
+            types = [one.type_ids for one in batch]
+            return {**features, "token_type_ids": _padded(types, tokenizer.pad_token_type_id)}
+        return features
+
+
+def _reads_plain_tokens(model: SentenceTransformer) -> bool:
+    """Whether right-padded ids, mask and types are all that the first module is given."""
+    first, tokenizer = model[0], model.tokenizer
+    return (
+        type(first) is Transformer
+        and isinstance(tokenizer, PreTrainedTokenizerBase)
+        and tokenizer.is_fast
+        and tokenizer.padding_side == "right"
+        and tokenizer.pad_token_id is not None
+        and first.transformer_task == "feature-extraction"
+        and "message" not in first.modality_config
+        and not first.processing_kwargs
+        and not first.unpad_inputs
+        and first.query_expansion is None
+    )
+
+
+def _padded(rows: Sequence[Sequence[int]], filler: int) -> torch.Tensor:
+    """int64, shape (rows, longest row)."""
+    padded = np.full((len(rows), max(map(len, rows))), filler, dtype=np.int64)
+    for row, values in zip(padded, rows, strict=True):
+        row[: len(values)] = values
+    return torch.from_numpy(padded)
+
+
+def _safetensors_in(folder: Path) -> list[Path]:
+    """Raises UnusableFilesError when there are none."""
+    files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*/*.safetensors"))
+    if not files:
+        raise UnusableFilesError("there is no safetensors file in the version's folder")
+    return files
+
+
+def _tensor_sizes(file: Path) -> dict[str, int]:
+    """Bytes of each tensor, from the file's own header (https://huggingface.co/docs/safetensors, "Format").
+
+    Raises UnusableFilesError when the header is not one, or promises more bytes than the file has."""
+    with file.open("rb") as stream:
+        prefix = stream.read(_HEADER_LENGTH.size)
+        header_bytes = _HEADER_LENGTH.unpack(prefix)[0] if len(prefix) == _HEADER_LENGTH.size else -1
+        if not 0 < header_bytes <= _MAX_HEADER_BYTES:
+            raise UnusableFilesError(f"{file.name} is not a safetensors file")
+        try:
+            header = json.loads(stream.read(header_bytes))
+            ends = {name: entry["data_offsets"] for name, entry in header.items() if name != "__metadata__"}
+            sizes = {name: int(end) - int(start) for name, (start, end) in ends.items()}
+        except (ValueError, KeyError, TypeError) as error:
+            raise UnusableFilesError(f"the header of {file.name} is damaged") from error
+    if file.stat().st_size < _HEADER_LENGTH.size + header_bytes + sum(sizes.values()):
+        raise UnusableFilesError(f"{file.name} is cut short")
+    return sizes
+
+
+class _WeightsMeter:
+    """Turns transformers' walk over the tensors into bytes of the files that are through."""
+
+    def __init__(self, files: Sequence[Path], report: ReportBytes) -> None:
+        self._sizes = {name: size for file in files for name, size in _tensor_sizes(file).items()}
+        self._total = sum(file.stat().st_size for file in files)
+        self._done = self._total - sum(self._sizes.values())  # the headers have been read
+        self._report = report
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        previous = transformers_logging.set_tqdm_hook(self._bar)
+        self._report(self._done, self._total)
+        try:
+            yield
+        finally:
+            transformers_logging.set_tqdm_hook(previous)
+
+    def finish(self) -> None:
+        """All is read, also what went past the bar (a dense layer's own file, a tensor the model ignores)."""
+        self._report(self._total, self._total)
+
+    def _bar(self, factory: Callable[..., Any], arguments: tuple[Any, ...], options: Mapping[str, Any]) -> Any:
+        if options.get("desc") == "Loading weights" and arguments:
+            return self._walk(arguments[0])
+        return factory(*arguments, **{**options, "disable": True})
+
+    def _walk(self, tensors: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+        """Control comes back here once the tensor handed out before is in the model."""
+        for name, mapping in tensors:
+            yield name, mapping
+            self._done = min(self._done + self._size_of(name), self._total)
+            self._report(self._done, self._total)
+
+    def _size_of(self, name: str) -> int:
+        """Bytes of a tensor that may carry another prefix in the file; the mean size when it has another name."""
+        for candidate in (name, name.partition(".")[2]):
+            if candidate in self._sizes:
+                return self._sizes[candidate]
+        return sum(self._sizes.values()) // max(1, len(self._sizes))
