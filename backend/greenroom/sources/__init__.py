@@ -1,0 +1,14 @@
+"""Where model files come from: each source finds a version's files and proves that they are the promised ones."""
+
+from greenroom._lazy import lazy_names
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Progress": "greenroom.sources.seam",
+        "Source": "greenroom.sources.seam",
+        "SOURCES": "greenroom.sources.table",
+        "resolve": "greenroom.sources.table",
+        "split": "greenroom.sources.table",
+    },
+)

@@ -1,0 +1,195 @@
+"""Reads every file of a version and holds it against what was promised.
+
+Nothing is remembered between two calls: a time stamp can lie, and hashing the default model takes a fifth of a
+second beside an import that takes four. The work runs in a thread (hashlib gives the GIL back for whole chunks),
+counts bytes as it goes, and looks between two chunks whether anybody still wants the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import stat
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from greenroom.sources.manifest import digest, hidden
+from greenroom.sources.seam import Progress
+from greenroom.words import FileCorruptError, FileMissingError, ModelFile, ModelSpec, ModelVersion, SourceError
+
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a source says about a version before a byte of it was read."""
+
+    folder: Path
+    """Where the files lie; absolute, without links."""
+    promised: Mapping[str, str]
+    """File relative to `folder` → SHA-256. Files that are there and not promised count as they are found."""
+    origin: str
+    """What the files belong to, for people: `the folder minilm-v3`."""
+    promiser: str
+    """Who gave the promise, for people: `SHA256SUMS`."""
+    mend: str
+    """What to do about a file that is missing or wrong, as a sentence with its full stop."""
+    links_may_leave: bool = False
+    """Whether a file may be a link to a place outside of the folder (some installers link packages to a cache)."""
+
+    @property
+    def subject(self) -> str:
+        """`origin` at the beginning of a sentence."""
+        return self.origin[0].upper() + self.origin[1:]
+
+
+async def verified(spec: ModelSpec, locate: Callable[[], Claim], report: Progress) -> ModelVersion:
+    """Run `locate` and hash what it claims, in a thread; `report` is called on the event loop, in order.
+
+    Raises what `locate` raises, FileMissingError, FileCorruptError, SourceError."""
+    loop, stopped = asyncio.get_running_loop(), threading.Event()
+
+    def deliver(done: int, total: int) -> None:
+        if not stopped.is_set():
+            report(done, total)
+
+    def progress(done: int, total: int) -> None:
+        if stopped.is_set():
+            raise _StoppedError
+        loop.call_soon_threadsafe(deliver, done, total)
+
+    try:
+        return await asyncio.to_thread(lambda: verify(spec, locate(), progress))
+    finally:
+        stopped.set()
+
+
+class _StoppedError(Exception):
+    """Nobody waits for the result any more."""
+
+
+def verify(spec: ModelSpec, claim: Claim, progress: Progress) -> ModelVersion:
+    """Hash every file of `claim`; blocks. An exception out of `progress` ends the work. Errors as in `verified`."""
+    sizes = _list(claim)
+    for path in sorted({*claim.promised, *spec.sha256}):
+        if path not in sizes:
+            raise _missing(claim, path)
+    total, done = sum(sizes.values()), 0
+    progress(0, total)
+    files: list[ModelFile] = []
+    for path, size in sorted(sizes.items()):
+        file = _hash(claim, path, partial(_count, progress, done, size, total))
+        _check(claim, spec, file)
+        files.append(file)
+        done += size
+        progress(done, total)
+    return ModelVersion(name=spec.name, digest=digest(files), folder=claim.folder, files=tuple(files))
+
+
+def _count(progress: Progress, before: int, size: int, total: int, read: int) -> None:
+    """A file that grows while it is read counts for no more than it was said to have."""
+    progress(before + min(read, size), total)
+
+
+def _list(claim: Claim) -> dict[str, int]:
+    """File → bytes, for everything in the folder that is not hidden."""
+    sizes: dict[str, int] = {}
+    for path in _walk(claim):
+        if not path.isprintable():
+            raise SourceError(
+                f"{claim.subject} holds a file whose name cannot be shown. Rename it, then press Try again."
+            )
+        with _readable(claim, path):
+            status = (claim.folder / path).stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise SourceError(f"{path} in {claim.origin} is not a file. Remove it, then press Try again.")
+        sizes[path] = status.st_size
+    if not sizes and not claim.promised:
+        raise SourceError(f"{claim.subject} is empty. Put the model's files there, then press Try again.")
+    return sizes
+
+
+def _walk(claim: Claim) -> Iterator[str]:
+    """Every file below the folder, relative to it, with forward slashes; refuses links that lead out of it."""
+    folder = claim.folder
+    with _readable(claim, ""):
+        for place, folders, names in os.walk(folder, onerror=_raise):
+            folders[:] = [name for name in folders if not hidden(name)]
+            for name in [*names, *(name for name in folders if Path(place, name).is_symlink())]:
+                path = Path(place, name)
+                relative = path.relative_to(folder).as_posix()
+                if hidden(relative):
+                    continue
+                if path.is_symlink():
+                    _check_link(claim, relative)
+                yield relative
+
+
+def _raise(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):  # a folder that is gone: its promised files count as missing
+        raise error
+
+
+def _check_link(claim: Claim, path: str) -> None:
+    target = (claim.folder / path).resolve()
+    if target.is_dir():
+        raise SourceError(
+            f"{path} in {claim.origin} is a link to a folder. Put the folder itself there, then press Try again."
+        )
+    if not claim.links_may_leave and not target.is_relative_to(claim.folder):
+        raise SourceError(
+            f"{path} in {claim.origin} is a link that leads out of it. Put the file itself there (`cp -L`), "
+            "then press Try again."
+        )
+
+
+def _hash(claim: Claim, path: str, counted: Callable[[int], None]) -> ModelFile:
+    """Read one file in chunks; `counted` gets the bytes read so far, after each."""
+    hasher, read, chunk = hashlib.sha256(), 0, bytearray(CHUNK_BYTES)
+    view = memoryview(chunk)
+    with _readable(claim, path), (claim.folder / path).open("rb", buffering=0) as file:
+        while count := file.readinto(chunk):
+            hasher.update(view[:count])
+            read += count
+            counted(read)
+    return ModelFile(path=path, bytes=read, sha256=hasher.hexdigest())
+
+
+def _check(claim: Claim, spec: ModelSpec, file: ModelFile) -> None:
+    if claim.promised.get(file.path, file.sha256) != file.sha256:
+        raise FileCorruptError(
+            f"{file.path} in {claim.origin} is damaged or was changed: "
+            f"its SHA-256 is not the one that {claim.promiser} promises. {claim.mend}"
+        )
+    wanted = spec.sha256.get(file.path, file.sha256).lower()
+    if wanted != file.sha256:
+        raise FileCorruptError(
+            f"{file.path} in {claim.origin} is not the file that the configuration of {spec.name} asks for: its "
+            f"SHA-256 begins with {file.sha256[:12]}, not {wanted[:12]}. Put the right file there or correct the "
+            "model's sha256 setting, then press Try again."
+        )
+
+
+def _missing(claim: Claim, path: str) -> FileMissingError:
+    return FileMissingError(f"{path} is missing from {claim.origin}. {claim.mend}")
+
+
+@contextmanager
+def _readable(claim: Claim, path: str) -> Iterator[None]:
+    """Turns what the operating system refuses into an error for people; no absolute path gets through."""
+    what = f"{path} in {claim.origin}" if path else claim.subject
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise _missing(claim, path) from error
+    except PermissionError as error:
+        raise SourceError(
+            f"{what} may not be read. Give the server's user read access, then press Try again."
+        ) from error
+    except OSError as error:
+        raise SourceError(f"{what} cannot be read: {error.strerror or 'input/output error'}.") from error
