@@ -79,11 +79,11 @@ def embed_texts(runtime: Runtime, texts: Sequence[str]) -> NDArray[np.float32]:
 
 
 def _weights_reporter(report: Report) -> Callable[[int, int], None]:
-    reported = -1.0
+    reported: int | None = None
 
     def take(done: int, total: int) -> None:
         nonlocal reported
-        if done == total or done - reported >= REPORT_SHARE * total:
+        if reported is None or done == total or done - reported >= REPORT_SHARE * total:
             reported = done
             report(StageStep("weights", done, total, "bytes"))
 

@@ -1,0 +1,124 @@
+"""The batching policy: nothing is lost, nobody starves, the budget holds."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from greenroom.host.batcher import PADDING_SHARE, PADDING_TOKENS, Batcher, Piece, QueueFullError
+
+LENGTHS = st.lists(st.integers(1, 300), min_size=1, max_size=40)
+
+
+def batcher(max_tokens: int = 512, max_queued: int = 10_000) -> Batcher[None]:
+    return Batcher(max_tokens, max_queued)
+
+
+def submit(line: Batcher[None], call: int, *lengths: int, deadline: float | None = None) -> None:
+    line.submit(call, [(length, None) for length in lengths], deadline)
+
+
+def take_all(line: Batcher[None]) -> list[list[Piece[None]]]:
+    batches = []
+    while batch := line.take():
+        batches.append(batch)
+    return batches
+
+
+@given(st.lists(LENGTHS, min_size=1, max_size=8))
+def test_every_text_is_taken_exactly_once(calls: list[list[int]]) -> None:
+    line = batcher()
+    for call, lengths in enumerate(calls):
+        submit(line, call, *lengths)
+    taken = [(piece.call, piece.index) for batch in take_all(line) for piece in batch]
+    assert sorted(taken) == [(call, index) for call, lengths in enumerate(calls) for index in range(len(lengths))]
+
+
+@given(LENGTHS)
+def test_a_batch_keeps_the_budget_padding_included_unless_it_is_one_long_text(lengths: list[int]) -> None:
+    line = batcher(max_tokens=256)
+    submit(line, 1, *lengths)
+    for batch in take_all(line):
+        assert len(batch) == 1 or len(batch) * max(piece.length for piece in batch) <= 256
+
+
+@given(LENGTHS)
+def test_little_of_a_batch_is_padding(lengths: list[int]) -> None:
+    line = batcher(max_tokens=4096)
+    submit(line, 1, *lengths)
+    for batch in take_all(line):
+        real = sum(piece.length for piece in batch)
+        padding = len(batch) * max(piece.length for piece in batch) - real
+        assert padding <= max(PADDING_TOKENS, PADDING_SHARE * real)
+
+
+@given(st.lists(LENGTHS, min_size=1, max_size=8))
+def test_the_oldest_text_is_always_in_the_next_batch(calls: list[list[int]]) -> None:
+    line = batcher()
+    waiting: list[tuple[int, int]] = []
+    for call, lengths in enumerate(calls):
+        submit(line, call, *lengths)
+        waiting += [(call, index) for index in range(len(lengths))]
+    while batch := line.take():
+        taken = {(piece.call, piece.index) for piece in batch}
+        assert waiting[0] in taken
+        waiting = [one for one in waiting if one not in taken]
+
+
+def test_short_texts_of_many_callers_share_one_batch() -> None:
+    line = batcher(max_tokens=4096)
+    for call in range(32):
+        submit(line, call, 9 + call % 4)
+    assert len(line.take()) == 32
+
+
+def test_a_large_call_leaves_room_between_its_batches_for_a_small_one() -> None:
+    line = batcher(max_tokens=100)
+    submit(line, 1, *[10] * 30)
+    submit(line, 2, 10)
+    assert [2 in {piece.call for piece in batch} for batch in take_all(line)].index(True) <= 3
+
+
+def test_a_call_is_done_with_its_last_text_and_not_before() -> None:
+    line = batcher()
+    submit(line, 1, 5, 5, 5)
+    assert [line.finish(piece) for piece in line.take()] == [False, False, True]
+    assert line.idle
+
+
+def test_a_cancelled_call_leaves_the_line_and_its_running_text_counts_for_nothing() -> None:
+    line = batcher(max_tokens=5)
+    submit(line, 1, 5, 5)
+    [running] = line.take()
+    assert line.close(1)
+    assert line.queued == 0
+    assert not line.finish(running)
+    assert not line.close(1)
+
+
+def test_calls_past_their_deadline_are_closed_and_named() -> None:
+    line = batcher()
+    submit(line, 1, 5, deadline=10.0)
+    submit(line, 2, 5, deadline=20.0)
+    submit(line, 3, 5)
+    assert line.expire(now=10.0) == [1]
+    assert {piece.call for piece in line.take()} == {2, 3}
+
+
+def test_a_call_that_does_not_fit_is_refused_whole() -> None:
+    line = batcher(max_queued=3)
+    submit(line, 1, 5, 5)
+    with pytest.raises(QueueFullError):
+        submit(line, 2, 5, 5)
+    assert line.queued == 2
+    assert not line.is_open(2)
+
+
+def test_a_call_number_in_use_and_a_call_without_texts_are_refused() -> None:
+    line = batcher()
+    submit(line, 1, 5)
+    with pytest.raises(ValueError, match="open already"):
+        submit(line, 1, 5)
+    with pytest.raises(ValueError, match="no texts"):
+        submit(line, 2)
