@@ -88,7 +88,8 @@ class LocalHost:
             raise DeadlineExceededError("the model did not answer before the deadline") from None
         finally:
             self._queued -= len(texts)
-            if self._calls.pop(call, None) is not None and not answer.done() and not self._gone:
+            del self._calls[call]
+            if answer.cancelled() or not answer.done():  # cancelling a task cancels the future that it awaits
                 self._link.send(Cancel(call))
         self._pace.answered += len(texts)
         return vectors

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import os
 import signal
 import sys
@@ -42,3 +43,13 @@ def offer_to_oom_killer() -> None:
     """Ask Linux to end this process before the front when memory runs out."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")
+
+
+def usable_cpus() -> int:
+    """CPUs that this process may use: its affinity, cut by a container's quota (cgroup v2, cpu.max), at least 1.
+    A model that starts a thread for each CPU of the machine crawls in a container that has two."""
+    allowed = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        allowed = min(allowed, math.ceil(int(quota) / int(period)))
+    return max(1, allowed)

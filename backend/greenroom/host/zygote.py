@@ -30,6 +30,7 @@ from greenroom.host.runtime import runtime_modules
 
 _RECEIVE_BYTES = 64 * 1024
 _MAX_FDS = 16
+_HOST_MODULE = "greenroom.host.host"
 
 
 def main() -> None:
@@ -71,7 +72,7 @@ class Zygote:
     def _import_runtimes(self) -> None:
         done = 0
         try:
-            done = import_modules(runtime_modules(), self._report_import)
+            done = import_modules((*runtime_modules(), _HOST_MODULE), self._report_import)
         except Exception as error:
             self._import_error = f"the model runtime cannot be imported ({type(error).__name__}: {error})"
             self._send(Log("error", self._import_error))
@@ -140,7 +141,7 @@ class Zygote:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self._woken.close()
             self._control.close()
-            from greenroom.host.host import run_host  # brings numpy, which the import was to report
+            from greenroom.host.host import run_host  # imported already, and counted
 
             status = run_host(socket.socket(fileno=descriptor))
         except BaseException:

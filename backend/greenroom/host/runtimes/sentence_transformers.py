@@ -27,6 +27,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.models.bert import modeling_bert, tokenization_bert
 from transformers.utils import logging as transformers_logging
 
+from greenroom.host.process import usable_cpus
 from greenroom.host.runtime import ReportBytes, Tokens, UnusableFilesError
 
 PRELOADED = (modeling_bert, tokenization_bert)
@@ -41,6 +42,7 @@ def load(folder: Path, report: ReportBytes) -> SentenceTransformersRuntime:
 
     Raises UnusableFilesError."""
     transformers_logging.set_verbosity_error()
+    torch.set_num_threads(min(torch.get_num_threads(), usable_cpus()))
     meter = _WeightsMeter(_safetensors_in(folder), report)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -68,6 +70,7 @@ class SentenceTransformersRuntime:
         self._window = int(window) if window and window < _NO_WINDOW else None
         self._plain = self._prompt is None and _reads_plain_tokens(model)
         self._uses_types = self._plain and "token_type_ids" in self._tokenizer.model_input_names
+        self._counter = self._own_tokenizer()
 
     @property
     def dimension(self) -> int:
@@ -97,16 +100,12 @@ class SentenceTransformersRuntime:
         self._model.to(getattr(torch, dtype))
 
     def tokenise(self, texts: Sequence[str]) -> list[Tokens]:
-        if self._tokenizer is None or not hasattr(self._tokenizer, "backend_tokenizer"):
+        if self._counter is None:
             return [Tokens(text, range(len(text) // 4 + 1), (), False) for text in texts]
-        backend = self._tokenizer.backend_tokenizer
-        backend.no_padding()
-        if self._window is not None:
-            backend.enable_truncation(max_length=self._window)
         prompted = [self._prompt + text for text in texts] if self._prompt else list(texts)
         return [
             Tokens(text, encoding.ids, encoding.type_ids, bool(encoding.overflowing))
-            for text, encoding in zip(texts, backend.encode_batch(prompted), strict=True)
+            for text, encoding in zip(texts, self._counter.encode_batch(prompted), strict=True)
         ]
 
     def embed(self, batch: Sequence[Tokens]) -> NDArray[np.float32]:
@@ -119,6 +118,18 @@ class SentenceTransformersRuntime:
             vectors = self._model(on_device)["sentence_embedding"].float()
             unit: NDArray[np.float32] = torch.nn.functional.normalize(vectors, p=2, dim=1).cpu().numpy()
         return unit
+
+    def _own_tokenizer(self) -> Any:
+        """The tokenizer that `tokenise` may use while `embed` runs in another thread; None when there is no fast one.
+        `preprocess` sets padding and truncation on the model's own, so beside it we need a copy."""
+        backend = getattr(self._tokenizer, "backend_tokenizer", None)
+        if backend is None:
+            return None
+        own = backend if self._plain else type(backend).from_str(backend.to_str())
+        own.no_padding()
+        if self._window is not None:
+            own.enable_truncation(max_length=self._window)
+        return own
 
     def _features(self, batch: Sequence[Tokens]) -> Mapping[str, Any]:
         if not self._plain:

@@ -10,12 +10,12 @@ import pytest
 
 pytest.importorskip("numpy")
 
-import numpy as np  # noqa: E402
-from fake_runtime import DIMENSION, FakeRuntime, vector_of  # noqa: E402
+import numpy as np
 
-from greenroom import frames  # noqa: E402
-from greenroom.frames import Encode, Encoded, Failed, Frame, Log  # noqa: E402
-from greenroom.host.service import Link, Service  # noqa: E402
+from greenroom import frames
+from greenroom.frames import Encode, Encoded, Failed, Frame, Log
+from greenroom.host.service import Link, Service
+from tests.unit.host.fake_runtime import DIMENSION, FakeRuntime, vector_of
 
 
 class Bench:

@@ -8,10 +8,9 @@ import pytest
 
 pytest.importorskip("numpy")
 
-from fake_runtime import FakeModule, FakeRuntime  # noqa: E402
-
-from greenroom.frames import Load, StageStep  # noqa: E402
-from greenroom.host.precision import CheckFailedError, Prepared, prepare  # noqa: E402
+from greenroom.frames import Load, StageStep
+from greenroom.host.precision import CheckFailedError, Prepared, prepare
+from tests.unit.host.fake_runtime import FakeModule, FakeRuntime
 
 
 def load_of(dtype: str = "auto", verdicts: dict[str, bool] | None = None) -> Load:

@@ -1,0 +1,201 @@
+"""The host handle against a scripted peer on the other end of a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
+
+import pytest
+
+from greenroom import frames
+from greenroom.engine.link import HostLink
+from greenroom.engine.local_host import LocalHost, Pace
+from greenroom.engine.seam import HostInfo, Vectors
+from greenroom.frames import Cancel, Encode, Encoded, Failed, Stop
+from greenroom.words import (
+    DeadlineExceededError,
+    GreenroomError,
+    HostLostError,
+    InvalidInputError,
+    OverloadedError,
+    PredictionError,
+)
+
+pytestmark = pytest.mark.anyio
+M = TypeVar("M", bound=frames.Message)
+
+
+class Process:
+    """A process that ends when told to."""
+
+    pid = 4242
+
+    def __init__(self, on_kill: Callable[[], None]) -> None:
+        self.ended: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        self._on_kill = on_kill
+
+    def kill(self) -> None:
+        if not self.ended.done():
+            self.ended.set_result(-9)
+        self._on_kill()
+
+
+class Peer:
+    """The host's end: reads what the handle sends, answers as a test says."""
+
+    def __init__(self, link: HostLink) -> None:
+        self._link = link
+        self._frames = link.frames()
+
+    async def next(self, kind: type[M]) -> M:
+        frame = await asyncio.wait_for(anext(self._frames), 5)
+        assert isinstance(frame.message, kind)
+        return frame.message
+
+    def answer(self, call: int, rows: int = 1) -> None:
+        header = Encoded(call, 2, [3] * rows)
+        self._link._writer.write(frames.encode(header, struct.pack("<2f", 1.0, 0.0) * rows))
+
+    def refuse(self, call: int, code: str) -> None:
+        self._link.send(Failed(call, code, "because"))
+
+    def leave(self) -> None:
+        self._link.close()
+
+
+class Stage:
+    def __init__(self, host: LocalHost, peer: Peer, process: Process) -> None:
+        self.host, self.peer, self.process = host, peer, process
+
+    def embed(self, *texts: str, deadline: float | None = 30.0) -> asyncio.Task[Vectors]:
+        return asyncio.create_task(self.host.embed(texts, deadline))
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    ours, theirs = socket.socketpair()
+    peer = Peer(await HostLink.open(theirs))
+    process = Process(peer.leave)
+    info = HostInfo(process.pid, 2, 256, "cpu", "float32")
+    host = LocalHost("m", info, process, await HostLink.open(ours), max_queued_texts=4)
+    yield Stage(host, peer, process)
+    process.kill()
+    await asyncio.wait_for(asyncio.shield(host.exited), 5)
+
+
+async def test_answers_reach_their_own_callers_in_any_order(stage: Stage) -> None:
+    one, two = stage.embed("a"), stage.embed("b", "c")
+    calls = [(await stage.peer.next(Encode)) for _ in range(2)]
+    for call in reversed(calls):
+        stage.peer.answer(call.call, len(call.texts))
+    assert len((await asyncio.wait_for(one, 5)).tokens) == 1
+    assert len((await asyncio.wait_for(two, 5)).data) == 16
+
+
+async def test_a_full_queue_refuses_at_the_door_and_says_when_to_come_back(stage: Stage) -> None:
+    waiting = stage.embed("a", "b", "c")
+    call = await stage.peer.next(Encode)
+    with pytest.raises(OverloadedError) as refusal:
+        await stage.host.embed(["d", "e"], None)
+    assert refusal.value.retry_after_seconds >= 1
+    stage.peer.answer(call.call, 3)
+    await asyncio.wait_for(waiting, 5)
+
+
+async def test_room_is_given_back_when_a_call_ends(stage: Stage) -> None:
+    for _ in range(3):
+        asked = stage.embed("a", "b", "c")
+        stage.peer.answer((await stage.peer.next(Encode)).call, 3)
+        await asyncio.wait_for(asked, 5)
+
+
+async def test_an_idle_host_takes_one_call_larger_than_its_queue(stage: Stage) -> None:
+    asked = stage.embed(*"abcdefgh")
+    stage.peer.answer((await stage.peer.next(Encode)).call, 8)
+    await asyncio.wait_for(asked, 5)
+
+
+async def test_a_caller_who_leaves_has_its_work_cancelled(stage: Stage) -> None:
+    asked = stage.embed("a")
+    call = await stage.peer.next(Encode)
+    asked.cancel()
+    assert (await stage.peer.next(Cancel)).call == call.call
+    stage.peer.answer(call.call)
+    later = stage.embed("b")
+    stage.peer.answer((await stage.peer.next(Encode)).call)
+    await asyncio.wait_for(later, 5)
+
+
+async def test_a_deadline_travels_along_and_is_kept_here_too(stage: Stage) -> None:
+    asked = stage.embed("a", deadline=0.01)
+    assert (await stage.peer.next(Encode)).deadline_seconds == 0.01
+    with pytest.raises(DeadlineExceededError):
+        await asyncio.wait_for(asked, 5)
+    await stage.peer.next(Cancel)
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("deadline-exceeded", DeadlineExceededError),
+        ("overloaded", OverloadedError),
+        ("invalid-input", InvalidInputError),
+        ("prediction-failed", PredictionError),
+        ("something-new", PredictionError),
+    ],
+)
+async def test_a_refusal_becomes_the_error_of_its_code(stage: Stage, code: str, error: type[GreenroomError]) -> None:
+    asked = stage.embed("a")
+    stage.peer.refuse((await stage.peer.next(Encode)).call, code)
+    with pytest.raises(error, match="because"):
+        await asyncio.wait_for(asked, 5)
+
+
+async def test_all_who_wait_are_told_when_the_host_is_lost_and_so_is_the_next(stage: Stage) -> None:
+    asked = [stage.embed("a"), stage.embed("b")]
+    for _ in asked:
+        await stage.peer.next(Encode)
+    stage.process.ended.set_result(-11)
+    stage.peer.leave()
+    for one in asked:
+        with pytest.raises(HostLostError, match="SIGSEGV"):
+            await asyncio.wait_for(one, 5)
+    end = await asyncio.wait_for(asyncio.shield(stage.host.exited), 5)
+    assert (end.reason, end.expected) == ("killed by SIGSEGV", False)
+    with pytest.raises(HostLostError):
+        await stage.host.embed(["c"], None)
+
+
+async def test_a_host_that_talks_nonsense_is_killed(stage: Stage) -> None:
+    asked = stage.embed("a")
+    await stage.peer.next(Encode)
+    stage.peer._link._writer.write(struct.pack("<II", 1, 0) + b"\xc1")
+    with pytest.raises(HostLostError):
+        await asyncio.wait_for(asked, 5)
+    assert stage.process.ended.done()
+
+
+async def test_closing_asks_first_and_the_end_was_expected(stage: Stage) -> None:
+    closing = asyncio.create_task(stage.host.close())
+    await stage.peer.next(Stop)
+    stage.process.ended.set_result(0)
+    stage.peer.leave()
+    await asyncio.wait_for(closing, 5)
+    assert stage.host.exited.result().expected
+
+
+async def test_a_host_that_does_not_stop_in_time_is_killed(stage: Stage) -> None:
+    await asyncio.wait_for(stage.host.close(grace_seconds=0.01), 5)
+    assert stage.process.ended.result() == -9
+
+
+def test_pace_says_how_long_the_line_will_take_and_never_less_than_a_second() -> None:
+    pace = Pace()
+    pace.begin(100.0)
+    assert pace.seconds_for(500, 100.0) == 1
+    pace.answered = 100
+    assert pace.seconds_for(500, 101.0) == 5
+    assert pace.seconds_for(10**9, 101.0) == 60
