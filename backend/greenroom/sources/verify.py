@@ -136,7 +136,7 @@ def _raise(error: OSError) -> None:
 
 
 def _check_link(claim: Claim, path: str) -> None:
-    target = (claim.folder / path).resolve()
+    target = Path(os.path.realpath(claim.folder / path))  # unlike resolve() it does not raise for a link to itself
     if target.is_dir():
         raise SourceError(
             f"{path} in {claim.origin} is a link to a folder. Put the folder itself there, then press Try again."
