@@ -130,8 +130,17 @@ class Zygote:
             self._progress.restart()
             self._lose_hosts()
             log.warning("zygote ended", code=await _reap(current.process))
+            self._current = current = await self._start_again(deaths)
+
+    async def _start_again(self, deaths: int) -> ZygoteProcess:
+        """A new zygote, after the pause that `deaths` calls for; try on while the machine has no room for one."""
+        while True:
             await asyncio.sleep(RESTART_SECONDS[min(deaths, len(RESTART_SECONDS) - 1)])
-            self._current = current = start_zygote()
+            try:
+                return start_zygote()
+            except OSError as error:
+                deaths += 1
+                log.error("zygote cannot be started", error=str(error))
 
     async def _listen(self, current: ZygoteProcess) -> None:
         """Take in what a zygote says until it ends."""

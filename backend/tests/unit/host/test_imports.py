@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import threading
+import types
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,26 @@ def test_every_module_is_counted_and_still_found_by_others(modules: list[str]) -
     assert sys.modules[modules[0]].value == 1
     for name in modules:
         del sys.modules[name]
+
+
+def test_the_helper_has_ended_when_the_import_returns_so_that_forking_is_safe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latch = types.ModuleType("greenroom_latch")
+    latch.reporting = threading.Event()  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "greenroom_latch", latch)
+    (tmp_path / "greenroom_waits.py").write_text("import greenroom_latch\nassert greenroom_latch.reporting.wait(10)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    helpers: list[threading.Thread] = []
+
+    def slow_report(done: int) -> None:
+        helpers.append(threading.current_thread())
+        latch.reporting.set()
+        threading.Event().wait(0.2)
+
+    import_modules(["greenroom_waits"], slow_report)
+    del sys.modules["greenroom_waits"]
+    assert [helper.is_alive() for helper in helpers] == [False]
 
 
 def test_no_helper_thread_and_no_hook_is_left_and_the_collector_is_on_again() -> None:
