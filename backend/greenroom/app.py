@@ -9,7 +9,6 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
-from greenroom.engine.seam import Engine
 from greenroom.logs import configure_logs
 from greenroom.serving.greenroom import Greenroom
 from greenroom.settings import Settings, load_settings, load_specs
@@ -18,6 +17,7 @@ from greenroom.web.middleware import RequestLog
 from greenroom.web.mount import attach
 from greenroom.web.pages import page_routes
 from greenroom.web.problems import ALL_HANDLERS
+from greenroom.words import ModelSpec
 
 
 def create_app(
@@ -55,11 +55,11 @@ def _greenroom(app: Starlette, settings: Settings) -> Greenroom:
     return Greenroom(settings, specs, LocalEngine(data_folder=settings.data))
 
 
-def _scripted(app: Starlette, settings: Settings, specs: Sequence[object]) -> Greenroom:
+def _scripted(app: Starlette, settings: Settings, specs: Sequence[ModelSpec]) -> Greenroom:
     """The only place that reaches for the test kit: control routes exist under the scripted engine alone."""
     from greenroom.testing import ScriptedEngine, StandingClock, control_routes
 
     clock = StandingClock()
-    engine: Engine = ScriptedEngine(clock)
-    app.router.routes.extend(control_routes(engine, clock))  # type: ignore[arg-type]
-    return Greenroom(settings, specs, engine, clock)  # type: ignore[arg-type]
+    engine = ScriptedEngine(clock)
+    app.router.routes.extend(control_routes(engine, clock))
+    return Greenroom(settings, specs, engine, clock)

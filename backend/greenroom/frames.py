@@ -25,7 +25,7 @@ class FrameError(ValueError):
     """The peer sent something that is not a frame."""
 
 
-class Message(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
+class Message(msgspec.Struct, tag=True, omit_defaults=True):
     """Base of all headers; the struct's name travels as its tag."""
 
 

@@ -40,9 +40,7 @@ def serve(app: str) -> int:
     listener = _listen(settings)
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else ("127.0.0.1" if host == "0.0.0.0" else host)  # noqa: S104 - shown, not bound
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     config = uvicorn.Config(
         app, factory=True, ws="websockets-sansio", ws_per_message_deflate=False, ws_max_size=64 * 1024,
         ws_ping_interval=20, ws_ping_timeout=20, log_config=None, access_log=False, lifespan="on",
@@ -57,9 +55,7 @@ def _require_writable(settings: Settings) -> None:
     try:
         settings.data.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(
-            f"The data folder {settings.data} cannot be made ({error.strerror}). Set --data."
-        ) from error
+        raise ConfigError(f"The data folder {settings.data} cannot be made ({error.strerror}). Set --data.") from error
     if not os.access(settings.data, os.W_OK):
         raise ConfigError(f"The data folder {settings.data} is not writable. Set --data to one that is.")
 
@@ -81,5 +77,7 @@ def _listen(settings: Settings) -> socket.socket:
 
 def _why_not(error: OSError, settings: Settings) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"Port {settings.port} is taken. Stop what uses it, or choose another: --port {settings.port + 1} (0: any)."
+        return (
+            f"Port {settings.port} is taken. Stop what uses it, or choose another: --port {settings.port + 1} (0: any)."
+        )
     return f"Cannot listen on {settings.host} port {settings.port}: {error.strerror}."

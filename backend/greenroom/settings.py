@@ -43,9 +43,7 @@ class Settings(BaseSettings):
     local: bool = Field(False, validation_alias=_named("GREENROOM_LOCAL"))
     """Set by start-local.sh: log for a person at a terminal."""
     not_ready_status: Literal[425, 503] = Field(425, validation_alias=_named("GREENROOM_NOT_READY_STATUS"))
-    max_wait_seconds: Annotated[float, Field(ge=0)] = Field(
-        30.0, validation_alias=_named("GREENROOM_MAX_WAIT_SECONDS")
-    )
+    max_wait_seconds: Annotated[float, Field(ge=0)] = Field(30.0, validation_alias=_named("GREENROOM_MAX_WAIT_SECONDS"))
     """Longest hold of a request with `Prefer: wait=N`."""
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), validation_alias=_named("GREENROOM_ALLOWED_ORIGINS")
@@ -57,27 +55,19 @@ class Settings(BaseSettings):
     max_text_characters: Annotated[int, Field(gt=0)] = Field(
         10_000, validation_alias=_named("GREENROOM_MAX_TEXT_CHARACTERS")
     )
-    max_connections: Annotated[int, Field(gt=0)] = Field(
-        10_000, validation_alias=_named("GREENROOM_MAX_CONNECTIONS")
-    )
+    max_connections: Annotated[int, Field(gt=0)] = Field(10_000, validation_alias=_named("GREENROOM_MAX_CONNECTIONS"))
     max_connections_per_address: Annotated[int, Field(gt=0)] = Field(
         100, validation_alias=_named("GREENROOM_MAX_CONNECTIONS_PER_ADDRESS")
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", validation_alias=_named("GREENROOM_LOG_LEVEL")
     )
-    log_format: Literal["auto", "console", "json"] = Field(
-        "auto", validation_alias=_named("GREENROOM_LOG_FORMAT")
-    )
+    log_format: Literal["auto", "console", "json"] = Field("auto", validation_alias=_named("GREENROOM_LOG_FORMAT"))
 
     @field_validator("allowed_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return (
-            tuple(part.strip() for part in value.split(",") if part.strip())
-            if isinstance(value, str)
-            else value
-        )
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -99,9 +89,7 @@ def load_specs(config: Path) -> tuple[ModelSpec, ...]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{config.name} cannot be read: {error}") from error
     if not isinstance(tables, dict) or not tables:
-        raise ConfigError(
-            f"{config.name} lists no model: add a table such as [models.minilm] with a `source`."
-        )
+        raise ConfigError(f"{config.name} lists no model: add a table such as [models.minilm] with a `source`.")
     return tuple(_spec(config, name, table) for name, table in tables.items())
 
 

@@ -96,9 +96,7 @@ class Engine(Protocol):
     def stages(self, spec: ModelSpec) -> tuple[StageName, ...]:
         """The stages that the next load of `spec` will go through here; `import` is missing once it is done."""
 
-    async def load(
-        self, spec: ModelSpec, version: ModelVersion, verdicts: Mapping[str, bool], report: Report
-    ) -> Host:
+    async def load(self, spec: ModelSpec, version: ModelVersion, verdicts: Mapping[str, bool], report: Report) -> Host:
         """Load `version` in a new host and return it once it is ready. Cancelling kills the host.
 
         `import` steps are reported from whenever the shared import stands. Raises LoadError, HostLostError."""

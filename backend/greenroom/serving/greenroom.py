@@ -72,9 +72,7 @@ class Greenroom:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Greenroom]:
         """Start loading; on leaving, end every host. Nothing slow is awaited before it yields."""
-        tasks = [
-            asyncio.create_task(keeper.run(), name=f"keeper {name}") for name, keeper in self.keepers.items()
-        ]
+        tasks = [asyncio.create_task(keeper.run(), name=f"keeper {name}") for name, keeper in self.keepers.items()]
         tasks.append(asyncio.create_task(self.board.pump(), name="pump"))
         for task in tasks:
             task.add_done_callback(_crash_loudly)
@@ -122,9 +120,7 @@ class Greenroom:
             async with asyncio.timeout(seconds):
                 return await self._embed(keeper, texts, asyncio.get_running_loop().time() + seconds)
         except TimeoutError:
-            raise DeadlineExceededError(
-                f"No answer within {seconds:g} s. Try again, or send fewer texts."
-            ) from None
+            raise DeadlineExceededError(f"No answer within {seconds:g} s. Try again, or send fewer texts.") from None
 
     async def _embed(self, keeper: Keeper, texts: Sequence[str], deadline: float) -> Embedded:
         for tries_left in reversed(range(MAX_TRIES)):

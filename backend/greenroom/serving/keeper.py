@@ -15,6 +15,7 @@ import structlog
 from greenroom.engine.seam import Engine, Host, HostExit, Step
 from greenroom.protocol.snapshot import ModelError, StageName
 from greenroom.protocol.socket import Event, EventName
+from greenroom.readiness import LoadRecord
 from greenroom.serving.board import Board
 from greenroom.serving.memory import LoadMemory
 from greenroom.serving.restart import RestartPolicy
@@ -61,9 +62,7 @@ class Keeper:
     def retry(self) -> None:
         """Try again now. Raises RetryRefusedError unless the model has failed."""
         if not self._failed:
-            raise RetryRefusedError(
-                f"{self.spec.name} has not failed: it is loading or ready. Just wait for it."
-            )
+            raise RetryRefusedError(f"{self.spec.name} has not failed: it is loading or ready. Just wait for it.")
         self._failed = False
         self._retry.set()
 
@@ -127,9 +126,9 @@ class Keeper:
         finally:
             self.host = None
 
-    def _remember(self, record: object, host: Host) -> None:
+    def _remember(self, record: LoadRecord, host: Host) -> None:
         try:
-            self._memory.remember(record, host.info.verdicts)  # type: ignore[arg-type]
+            self._memory.remember(record, host.info.verdicts)
         except OSError as error:
             log.warning("load_history_not_written", error=str(error))
 
@@ -163,9 +162,7 @@ class Keeper:
         self._board.happened(self._board.readiness.interrupted, self.spec.name, describe(error), pending)
         await self._pause(decision.delay_seconds)
 
-    async def _give_up(
-        self, error: GreenroomError, retry_at: float | None, delay: float | None = None
-    ) -> None:
+    async def _give_up(self, error: GreenroomError, retry_at: float | None, delay: float | None = None) -> None:
         self._board.happened(self._board.readiness.failed, self.spec.name, describe(error), retry_at)
         self._announce(EventName.FAILED, describe(error))
         self._failed = True

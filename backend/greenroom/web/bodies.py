@@ -25,9 +25,7 @@ async def read_json(request: Request, model: type[M]) -> M:
     Raises UnsupportedMediaTypeError (415), PayloadTooLargeError (413), InvalidInputError (422, a fault each)."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
-        raise UnsupportedMediaTypeError(
-            f"Send the body as application/json, not {media_type or 'without a type'!r}."
-        )
+        raise UnsupportedMediaTypeError(f"Send the body as application/json, not {media_type or 'without a type'!r}.")
     body = await _read_body(request, request.app.state.greenroom.settings.max_body_bytes)
     try:
         return model.model_validate_json(body)

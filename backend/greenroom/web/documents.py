@@ -48,9 +48,15 @@ def openapi(routes: Iterable[BaseRoute]) -> dict[str, Any]:
 
 
 def _own_schemas(endpoints: list[Endpoint]) -> dict[str, Any]:
-    wanted = [(model, "serialization") for route in endpoints for model in route.operation.messages()]
-    wanted += [(route.operation.body, "validation") for route in endpoints if route.operation.body]  # type: ignore[misc]
-    _, document = models_json_schema(sorted(set(wanted), key=str), ref_template=_REF)  # type: ignore[arg-type]
+    answers = {model for route in endpoints for model in route.operation.messages()}
+    bodies = {route.operation.body for route in endpoints if route.operation.body}
+    _, document = models_json_schema(
+        [
+            *((model, "serialization") for model in sorted(answers, key=str)),
+            *((model, "validation") for model in sorted(bodies, key=str)),
+        ],
+        ref_template=_REF,
+    )
     return dict(sorted(document.get("$defs", {}).items()))
 
 
@@ -60,9 +66,7 @@ def _operation(route: Endpoint) -> dict[str, Any]:
         "operationId": route.name,
         "summary": operation.summary,
         "tags": list(operation.tags),
-        "responses": {
-            str(status): _json(status, describe_answer(m)) for status, m in operation.answers.items()
-        },
+        "responses": {str(status): _json(status, describe_answer(m)) for status, m in operation.answers.items()},
     }
     if operation.guarded:
         for status in (425, 503):
@@ -91,9 +95,7 @@ def _json(status: int, schema: dict[str, Any]) -> dict[str, Any]:
 def asyncapi() -> dict[str, Any]:
     """AsyncAPI 3.0 document of the readiness socket."""
     names = [frame.__name__ for frame in _SERVER_FRAMES]
-    messages = {
-        name: {"name": name, "payload": {"$ref": f"#/components/schemas/{name}"}} for name in [*names, "Pong"]
-    }
+    messages = {name: {"name": name, "payload": {"$ref": f"#/components/schemas/{name}"}} for name in [*names, "Pong"]}
     channel = "#/channels/init"
     return {
         "asyncapi": "3.0.0",

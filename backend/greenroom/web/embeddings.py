@@ -74,7 +74,7 @@ def _vectors(embedded: Embedded, as_text: bool) -> Iterator[list[float] | str]:
     view = memoryview(embedded.data)
     for start in range(0, len(view), row_bytes):
         row = view[start : start + row_bytes]
-        yield base64.b64encode(row).decode() if as_text else row.cast("f").tolist()
+        yield base64.b64encode(row).decode() if as_text else [float(x) for x in row.cast("f")]
 
 
 ENDPOINTS = (embeddings,)

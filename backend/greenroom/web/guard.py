@@ -39,9 +39,9 @@ def preferred_wait(header: str) -> int | None:
 
 async def run_until_disconnect(request: Request, work: asyncio.Future[T]) -> T:
     """The result of `work`, which is cancelled when the client leaves or the caller is cancelled."""
-    gone = asyncio.ensure_future(_disconnected(request))
+    gone: asyncio.Future[None] = asyncio.ensure_future(_disconnected(request))
     try:
-        await asyncio.wait([work, gone], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
             raise asyncio.CancelledError
         return work.result()

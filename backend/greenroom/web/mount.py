@@ -7,7 +7,7 @@ Routes that the app already has under the same path win, because ours come after
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.applications import Starlette
@@ -31,7 +31,7 @@ def attach(app: Starlette, greenroom: Greenroom) -> Greenroom:
     inner = app.router.lifespan_context
 
     @contextlib.asynccontextmanager
-    async def lifespan(started: Any) -> AsyncIterator[Mapping[str, Any] | None]:
+    async def lifespan(started: Any) -> AsyncIterator[Any]:
         async with greenroom.running(), inner(started) as state:
             yield state
 

@@ -88,9 +88,7 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     code = _HTTP_CODES.get(error.status_code, ErrorCode.BAD_REQUEST)
     detail = _HTTP_DETAILS.get(error.status_code, error.detail)
-    title = (
-        error.detail if error.status_code not in _HTTP_DETAILS else str(code).replace("-", " ").capitalize()
-    )
+    title = error.detail if error.status_code not in _HTTP_DETAILS else str(code).replace("-", " ").capitalize()
     return problem_answer(request, code, title, error.status_code, detail, headers=error.headers)
 
 

@@ -17,7 +17,7 @@ from greenroom.protocol.answers import (
     RetryAnswer,
     ServerStatus,
 )  # fmt: skip
-from greenroom.protocol.snapshot import InitState, Phase, Status
+from greenroom.protocol.snapshot import InitState, ModelState, Phase, Status
 from greenroom.serving.greenroom import Greenroom
 from greenroom.serving.keeper import Keeper
 from greenroom.web.bodies import json_answer
@@ -91,9 +91,7 @@ async def ready(request: Request) -> Response:
 
 @endpoint(
     "/predict/status",
-    Operation(
-        "The snapshot with the older names of its status, always 200.", {200: PredictStatus}, None, (_MODELS,)
-    ),
+    Operation("The snapshot with the older names of its status, always 200.", {200: PredictStatus}, None, (_MODELS,)),
 )
 async def predict_status(request: Request) -> Response:
     state = _snapshot(request)
@@ -108,9 +106,7 @@ def _predict_state(state: InitState) -> PredictState:
     return PredictState.NOT_STARTED if state.phase is Phase.QUEUED else PredictState.LOADING
 
 
-@endpoint(
-    "/models/status", Operation("Every configured model: state, files, memory, loads.", {200: ModelsStatus})
-)
+@endpoint("/models/status", Operation("Every configured model: state, files, memory, loads.", {200: ModelsStatus}))
 async def models_status(request: Request) -> Response:
     greenroom = _greenroom(request)
     states = greenroom.board.posted(greenroom.scope(tuple(greenroom.keepers))).state.models
@@ -118,7 +114,7 @@ async def models_status(request: Request) -> Response:
     return json_answer(ModelsStatus(epoch=greenroom.epoch, models=reports), headers=NO_STORE)
 
 
-def _report(keeper: Keeper, state: object) -> ModelReport:
+def _report(keeper: Keeper, state: ModelState) -> ModelReport:
     host, spec = keeper.host, keeper.spec
     info = host.info if host else None
     files = keeper.version.files if keeper.version else ()
@@ -128,14 +124,12 @@ def _report(keeper: Keeper, state: object) -> ModelReport:
         dimension=info.dimension if info else None, max_tokens=info.max_tokens if info else None,
         pid=info.pid if info else None, memory_bytes=host.memory_bytes() if host else None,
         files=tuple(FileState(path=file.path, bytes=file.bytes, sha256=file.sha256, cached=True) for file in files),
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 @endpoint(
     "/models/{name}/retry",
-    Operation(
-        "Try a failed model again now.", {202: RetryAnswer}, None, (Parameter("name", "The model.", "path"),)
-    ),
+    Operation("Try a failed model again now.", {202: RetryAnswer}, None, (Parameter("name", "The model.", "path"),)),
     method="POST",
 )
 async def retry(request: Request) -> Response:

@@ -50,9 +50,7 @@ class Hub:
         if self._by_address.total() >= settings.max_connections:
             raise OverloadedError("All connections are taken. Poll GET /status, or try again later.", 5)
         if self._by_address[address] >= settings.max_connections_per_address:
-            raise OverloadedError(
-                "Too many connections from this address. Close some, or poll GET /status.", 5
-            )
+            raise OverloadedError("Too many connections from this address. Close some, or poll GET /status.", 5)
         self._by_address[address] += 1
         try:
             yield
@@ -77,9 +75,7 @@ async def init_socket(socket: WebSocket) -> None:
 def _admit(socket: WebSocket, greenroom: Greenroom) -> tuple[str, ...]:
     """The scope that this socket asks about. Raises the refusal."""
     if not origin_is_allowed(socket.headers, greenroom.settings.allowed_origins):
-        raise OriginRefusedError(
-            "This origin may not connect; the operator can add it to GREENROOM_ALLOWED_ORIGINS."
-        )
+        raise OriginRefusedError("This origin may not connect; the operator can add it to GREENROOM_ALLOWED_ORIGINS.")
     if not _CLIENT_ID.fullmatch(socket.path_params["client_id"]):
         raise InvalidInputError("client_id: 1-64 of A-Z a-z 0-9 _ - are needed.")
     offered = socket.scope.get("subprotocols") or []
@@ -182,9 +178,7 @@ class _Connection:
             arrivals.append(loop.time())
             data = message.get("text") or message.get("bytes") or ""
             if len(data if isinstance(data, bytes) else data.encode()) > MAX_MESSAGE_BYTES:
-                await self._refuse(
-                    CloseCode.TOO_BIG, ErrorCode.PAYLOAD_TOO_LARGE, "A message may have 4096 bytes."
-                )
+                await self._refuse(CloseCode.TOO_BIG, ErrorCode.PAYLOAD_TOO_LARGE, "A message may have 4096 bytes.")
                 return
             if len(arrivals) == arrivals.maxlen and arrivals[-1] - arrivals[0] < 1.0:
                 text = "More than 5 messages in one second. Send nothing: the server speaks by itself."

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pytest
+from starlette.datastructures import Headers
+
+from greenroom.web.origin import origin_is_allowed
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        (None, True),
+        ("http://green.example:8000", True),
+        ("http://localhost:5173", True),
+        ("http://127.0.0.1", True),
+        ("https://partner.example", True),
+        ("https://evil.example", False),
+        ("http://green.example:9000", False),
+        ("http://localhost.evil.example", False),
+        ("null", False),
+        ("http://[broken", False),
+        ("file://localhost", False),
+    ],
+)
+def test_only_our_own_pages_loopback_and_allowed_origins_may_connect(origin: str | None, allowed: bool) -> None:
+    headers = {"host": "green.example:8000"} | ({"origin": origin} if origin is not None else {})
+    assert origin_is_allowed(Headers(headers), {"https://partner.example"}) is allowed
