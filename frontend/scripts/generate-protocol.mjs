@@ -15,7 +15,9 @@ const BANNER = `// Generated from docs/schema/protocol.json. Do not edit: run \`
 function withoutInnerTitles(node) {
   if (Array.isArray(node)) return node.map(withoutInnerTitles);
   if (node === null || typeof node !== "object") return node;
-  const entries = Object.entries(node).filter(([key, value]) => !(key === "title" && typeof value === "string"));
+  const entries = Object.entries(node).filter(
+    ([key, value]) => !(key === "title" && typeof value === "string"),
+  );
   return Object.fromEntries(entries.map(([key, value]) => [key, withoutInnerTitles(value)]));
 }
 
@@ -32,7 +34,9 @@ function named(definitions) {
 
 async function types(schema) {
   const definitions = named(schema.$defs);
-  const properties = Object.fromEntries(Object.keys(definitions).map((name) => [name, { $ref: `#/$defs/${name}` }]));
+  const properties = Object.fromEntries(
+    Object.keys(definitions).map((name) => [name, { $ref: `#/$defs/${name}` }]),
+  );
   const wire = {
     title: "Wire",
     description: "Every named shape on the wire.",

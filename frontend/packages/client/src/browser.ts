@@ -1,0 +1,47 @@
+import type { OpenSocket, PageSignals, Seams } from "./seams";
+
+/** The browser's own clock, timers, sockets and page events. The only file here that knows a browser. */
+export function browserSeams(): Seams {
+  return {
+    clock: { now: () => Date.now() },
+    timers: {
+      set: (callback, milliseconds) => setTimeout(callback, milliseconds),
+      clear: (handle) => clearTimeout(handle as ReturnType<typeof setTimeout>),
+    },
+    random: Math.random,
+    fetch: (input, init) => globalThis.fetch(input, init),
+    openSocket: openWebSocket,
+    page: pageSignals,
+  };
+}
+
+const openWebSocket: OpenSocket = (url, subprotocol, events) => {
+  const socket = new WebSocket(url, subprotocol);
+  socket.onmessage = (message) => events.onMessage(message.data);
+  socket.onclose = (closed) => events.onClose(closed.code, closed.reason);
+  return {
+    close() {
+      socket.onmessage = null;
+      socket.onclose = null;
+      if (socket.readyState !== WebSocket.CONNECTING) return socket.close(1000);
+      // Closing while it connects prints a red line in the console of every page that unmounts early.
+      socket.onopen = () => socket.close(1000);
+    },
+  };
+};
+
+const pageSignals: PageSignals = {
+  isOnline: () => globalThis.navigator?.onLine !== false,
+  subscribe(onReturn) {
+    if (typeof window === "undefined") return () => {};
+    const onVisible = () => document.visibilityState === "visible" && onReturn();
+    window.addEventListener("online", onReturn);
+    window.addEventListener("pageshow", onReturn);
+    document.addEventListener("visibilitychange", onVisible);
+    return () => {
+      window.removeEventListener("online", onReturn);
+      window.removeEventListener("pageshow", onReturn);
+      document.removeEventListener("visibilitychange", onVisible);
+    };
+  },
+};

@@ -1,0 +1,60 @@
+/**
+ * A countdown that people can believe. Between two estimates it follows the wall clock. It jumps only when the
+ * server's estimate really changed (by more than a tenth or five seconds), and the number on the screen never
+ * rises: where it would, or where it ran out, it says "taking longer than usual" until it can go on downwards.
+ */
+export interface Countdown {
+  /** Wall clock, milliseconds. */
+  readonly endsAt: number;
+  /** The lowest number shown so far, or Infinity. */
+  readonly lowestShown: number;
+}
+
+export type Remaining =
+  | { readonly kind: "unknown" }
+  | { readonly kind: "seconds"; readonly seconds: number }
+  | { readonly kind: "longer" };
+
+const UNKNOWN: Remaining = { kind: "unknown" };
+const LONGER: Remaining = { kind: "longer" };
+const MIN_CHANGE_MS = 5_000;
+const MIN_CHANGE_SHARE = 0.1;
+/** Estimates are whole seconds: two honest ones can differ by this much and mean the same moment. */
+const ROUNDING_MS = 1_000;
+
+/** Takes a new estimate; `null` keeps what is known. */
+export function withEstimate(
+  countdown: Countdown | null,
+  estimatedSeconds: number | null,
+  now: number,
+): Countdown | null {
+  if (estimatedSeconds === null) return countdown;
+  const endsAt = now + estimatedSeconds * 1_000;
+  if (countdown === null) return { endsAt, lowestShown: estimatedSeconds };
+  const shown = remaining(countdown, now);
+  const lowestShown =
+    shown.kind === "seconds" ? Math.min(shown.seconds, countdown.lowestShown) : countdown.lowestShown;
+  const kept = isSameEstimate(countdown.endsAt, endsAt, now) ? countdown.endsAt : endsAt;
+  return kept === countdown.endsAt && lowestShown === countdown.lowestShown
+    ? countdown
+    : { endsAt: kept, lowestShown };
+}
+
+function isSameEstimate(before: number, after: number, now: number): boolean {
+  const difference = Math.abs(after - before);
+  if (difference <= ROUNDING_MS) return true;
+  const left = Math.max(before - now, 0);
+  return difference <= MIN_CHANGE_MS && difference <= left * MIN_CHANGE_SHARE;
+}
+
+export function remaining(countdown: Countdown | null, now: number): Remaining {
+  if (countdown === null) return UNKNOWN;
+  const seconds = Math.ceil((countdown.endsAt - now) / 1_000);
+  if (seconds < 1 || seconds > countdown.lowestShown) return LONGER;
+  return { kind: "seconds", seconds };
+}
+
+export function isSameRemaining(left: Remaining, right: Remaining): boolean {
+  if (left.kind !== right.kind) return false;
+  return left.kind !== "seconds" || right.kind !== "seconds" || left.seconds === right.seconds;
+}

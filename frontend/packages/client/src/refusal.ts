@@ -1,0 +1,32 @@
+import { asSnapshot, parseJson } from "./messages";
+import type { InitState } from "./protocol.gen";
+
+/** A "not yet" that certainly reached no handler: the request can go again, whatever its method. */
+export interface Refusal {
+  /** The models it waits for; `null`: only the clock can tell. */
+  snapshot: InitState | null;
+  retryAfterMs: number;
+}
+
+const DEFAULT_RETRY_MS = 5_000;
+const MAX_RETRY_MS = 60_000;
+const CANDIDATES = new Set([202, 425, 429, 503]);
+
+/** `null`: an answer like any other, for the caller. Reads a copy of the body, so that the caller still can. */
+export async function readRefusal(response: Response, now: number): Promise<Refusal | null> {
+  if (!CANDIDATES.has(response.status)) return null;
+  const header = response.headers.get("Retry-After");
+  const retryAfterMs = parseRetryAfter(header, now);
+  if (response.status === 429) return header === null ? null : { snapshot: null, retryAfterMs };
+  const snapshot = asSnapshot(parseJson(await response.clone().text()));
+  if (snapshot === null && response.status !== 425) return null;
+  return { snapshot, retryAfterMs };
+}
+
+/** RFC 9110 section 10.2.3: seconds or a date. */
+function parseRetryAfter(value: string | null, now: number): number {
+  if (value === null) return DEFAULT_RETRY_MS;
+  const seconds = Number(value);
+  const wait = Number.isFinite(seconds) ? seconds * 1_000 : Date.parse(value) - now;
+  return Number.isFinite(wait) ? Math.min(MAX_RETRY_MS, Math.max(1_000, wait)) : DEFAULT_RETRY_MS;
+}

@@ -1,0 +1,44 @@
+/**
+ * What the cores borrow from the outside. Clocks, timers, sockets, fetch and randomness are arguments, so that a
+ * test can hold time still and a page can run where one of them is missing.
+ */
+export interface Clock {
+  /** Milliseconds of the wall clock. Not a monotonic clock: a laptop that slept must notice that time went by. */
+  now(): number;
+}
+
+export interface Timers {
+  set(callback: () => void, milliseconds: number): unknown;
+  clear(handle: unknown): void;
+}
+
+/** A number in [0, 1). */
+export type Random = () => number;
+
+export type Fetch = (input: string | URL, init?: RequestInit) => Promise<Response>;
+
+export interface SocketEvents {
+  onMessage(data: unknown): void;
+  onClose(code: number, reason: string): void;
+}
+
+export interface Socket {
+  close(): void;
+}
+
+export type OpenSocket = (url: string, subprotocol: string, events: SocketEvents) => Socket;
+
+/** Tells when the page came back: from another tab, from the back-forward cache, from a network gap. */
+export interface PageSignals {
+  isOnline(): boolean;
+  subscribe(onReturn: () => void): () => void;
+}
+
+export interface Seams {
+  clock: Clock;
+  timers: Timers;
+  random: Random;
+  fetch: Fetch;
+  openSocket: OpenSocket;
+  page: PageSignals;
+}
