@@ -280,3 +280,14 @@ def test_every_error_is_one_of_ours(run: Resolve, tmp_path: Path) -> None:
     for source in ("path:~nobody-of-this-name/x", "path:.../", f"path:{tmp_path}/\udcff"):
         with pytest.raises(GreenroomError):
             run(source)
+
+
+def test_a_file_that_grew_since_it_was_listed_never_lifts_progress_above_the_total(
+    run: Resolve, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = verify._list
+    monkeypatch.setattr(verify, "_list", lambda claim: {name: size - 2 for name, size in listed(claim).items()})
+    seen: list[tuple[int, int]] = []
+    version = run(f"path:{folder}", lambda done, total: seen.append((done, total)))
+    assert all(done <= total for done, total in seen)
+    assert version.bytes_total == sum(map(len, FILES.values()))
