@@ -1,0 +1,114 @@
+"""What earlier loads on this machine took, per version. A pure container: the caller reads and writes the file.
+
+Losing it costs only precision, so damage is never an error: what does not parse or makes no sense is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from greenroom.protocol.snapshot import StageName
+from greenroom.readiness.curves import Curve, is_curve
+
+LOADS_PER_DIGEST = 10
+DIGESTS = 50
+ETA_JUDGED_FROM_PERCENT = 20
+
+_T = TypeVar("_T")
+Seconds = Annotated[float, Meta(ge=0)]
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """One measured stage. `curve`: `curves.Curve`; `max_gap`: longest time between two of its steps, in seconds."""
+
+    seconds: Seconds
+    curve: Curve
+    max_gap: Seconds
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was foretold on the way: at `elapsed` seconds, with `progress` per cent done, `estimated` seconds were
+    expected to remain (not rounded)."""
+
+    elapsed: Seconds
+    progress: Annotated[int, Meta(ge=0, le=100)]
+    estimated: Seconds
+
+
+@dataclass(frozen=True)
+class LoadRecord:
+    """One finished load: the last, successful try. `stages` are those that applied, in protocol order."""
+
+    digest: str
+    """Digest of the version; empty when it never became known (such a record is not kept)."""
+    stages: Mapping[StageName, StageRecord]
+    total_seconds: Seconds
+    predictions: tuple[Sample, ...] = ()
+    """One sample at each 10 % of progress."""
+
+
+def eta_error(record: LoadRecord) -> float | None:
+    """How wrong the estimates of a load were: median of |predicted − actual finish| / total over the samples after
+    20 % progress; None without any (FIELD: at most 0.15 from the second load on, 0.35 on a first)."""
+    if record.total_seconds <= 0:
+        return None
+    errors = [
+        abs(sample.elapsed + sample.estimated - record.total_seconds) / record.total_seconds
+        for sample in record.predictions
+        if sample.progress >= ETA_JUDGED_FROM_PERCENT
+    ]
+    return median(errors) if errors else None
+
+
+class LoadHistory:
+    """The newest `LOADS_PER_DIGEST` records of each of the `DIGESTS` versions loaded last."""
+
+    def __init__(self) -> None:
+        self._loads: dict[str, list[LoadRecord]] = {}
+
+    def add(self, record: LoadRecord) -> None:
+        if not record.digest:
+            return
+        loads = self._loads.pop(record.digest, [])
+        self._loads[record.digest] = [*loads, record][-LOADS_PER_DIGEST:]
+        while len(self._loads) > DIGESTS:
+            del self._loads[next(iter(self._loads))]
+
+    def loads(self, digest: str) -> tuple[LoadRecord, ...]:
+        """The kept loads of a version, oldest first."""
+        return tuple(self._loads.get(digest, ()))
+
+    def stage_records(self, digest: str, stage: StageName, applied: Collection[StageName]) -> tuple[StageRecord, ...]:
+        """Records of `stage` from loads that went through the same stages; from any load where there is none."""
+        loads = [load for load in self.loads(digest) if stage in load.stages]
+        alike = [load for load in loads if load.stages.keys() == set(applied)]
+        return tuple(load.stages[stage] for load in alike or loads)
+
+    def to_json(self) -> str:
+        records = [load for loads in self._loads.values() for load in loads]
+        return msgspec.json.encode(records).decode()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> LoadHistory:
+        """The history that `to_json` wrote; without the records that are damaged, empty if all is."""
+        history = cls()
+        for raw in _decode(text, list[msgspec.Raw]) or ():
+            record = _decode(bytes(raw), LoadRecord)
+            if record is not None and all(is_curve(stage.curve) for stage in record.stages.values()):
+                history.add(record)
+        return history
+
+
+def _decode(text: str | bytes, shape: type[_T]) -> _T | None:
+    try:
+        return msgspec.json.decode(text, type=shape)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
