@@ -1,0 +1,27 @@
+import { ModelLoadingOverlay } from "@greenroom/react";
+import { GoldenPairs } from "./GoldenPairs";
+import { PreviewForm } from "./PreviewForm";
+import { PreviewResult } from "./PreviewResult";
+import { usePreview } from "./usePreview";
+
+export function App() {
+  const { state, ask, cancel } = usePreview();
+  return (
+    <>
+      <header className="masthead">
+        <p className="brand">Greenroom</p>
+      </header>
+      <main>
+        <h1>RFQ preview</h1>
+        <p className="lead">
+          Describe what you want quoted. You see the past requests closest in meaning, and the prompt built
+          from them.
+        </p>
+        <PreviewForm state={state} onAsk={(text, k) => void ask(text, k)} onCancel={cancel} />
+        {state.kind === "done" && <PreviewResult preview={state.preview} />}
+        <GoldenPairs />
+      </main>
+      <ModelLoadingOverlay />
+    </>
+  );
+}

@@ -1,0 +1,43 @@
+import { useEffect, useState } from "react";
+import { type GoldenPair, goldenPairs } from "./api";
+
+type Loaded =
+  | { kind: "loading" }
+  | { kind: "failed"; detail: string }
+  | { kind: "done"; pairs: GoldenPair[] };
+
+/** Needs no model, so it works while they load. Asked for only when somebody opens it. */
+export function GoldenPairs() {
+  const [isOpen, setIsOpen] = useState(false);
+  return (
+    <details className="browse panel" onToggle={(event) => setIsOpen(event.currentTarget.open)}>
+      <summary>Browse golden pairs</summary>
+      {isOpen && <List />}
+    </details>
+  );
+}
+
+function List() {
+  const [loaded, setLoaded] = useState<Loaded>({ kind: "loading" });
+  useEffect(() => {
+    const abort = new AbortController();
+    goldenPairs(abort.signal).then(
+      (pairs) => setLoaded({ kind: "done", pairs }),
+      (error: unknown) => !abort.signal.aborted && setLoaded({ kind: "failed", detail: String(error) }),
+    );
+    return () => abort.abort();
+  }, []);
+  if (loaded.kind === "loading") return <p className="hint">Fetching…</p>;
+  if (loaded.kind === "failed") return <p role="alert">{loaded.detail}</p>;
+  return (
+    <ul className="library" aria-label="Golden pairs">
+      {loaded.pairs.map((pair) => (
+        <li key={pair.id}>
+          <span className="trade">{pair.trade}</span>
+          <p className="request">{pair.request}</p>
+          <p className="response">{pair.response}</p>
+        </li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,24 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+// The development server hands every call to a Greenroom that runs beside it.
+const SERVER = process.env.GREENROOM_URL ?? "http://127.0.0.1:8000";
+const CALLS = ["/api", "/status", "/models", "/health", "/v1"];
+
+export default defineConfig({
+  base: "/app/",
+  plugins: [react()],
+  build: {
+    outDir: "../../backend/workbench/static",
+    emptyOutDir: true,
+    // The pages' Content-Security-Policy allows no inline script and no data: URL.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  server: {
+    proxy: {
+      ...Object.fromEntries(CALLS.map((path) => [path, SERVER])),
+      "/ws": { target: SERVER, ws: true },
+    },
+  },
+});

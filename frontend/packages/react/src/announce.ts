@@ -1,0 +1,44 @@
+import type { ReadinessView } from "@greenroom/client";
+import { useEffect, useRef, useState } from "react";
+import { ENGLISH, type Labels, overlayState } from "./words";
+
+/**
+ * What a screen reader hears. A progress bar is no live region, and a live region that followed every per cent
+ * would talk without end: so one sentence when the state changes or another quarter is done, and never two
+ * within five seconds, except for the two that people wait for: ready and failed.
+ */
+export interface Announcement {
+  readonly key: string;
+  readonly text: string;
+  readonly at: number;
+}
+
+const MIN_PAUSE_MS = 5_000;
+const URGENT = new Set(["ready", "failed"]);
+
+export function nextAnnouncement(
+  before: Announcement | null,
+  view: ReadinessView,
+  now: number,
+  labels: Labels = ENGLISH,
+): Announcement | null {
+  const state = overlayState(view);
+  const quarter = state === "loading" ? Math.floor(view.progress / 25) : 0;
+  const key = `${state} ${view.phase} ${quarter}`;
+  if (before?.key === key) return before;
+  const isTooSoon = before !== null && now - before.at < MIN_PAUSE_MS && !URGENT.has(state);
+  if (isTooSoon) return before;
+  const progress = quarter > 0 ? `, ${view.progress} per cent` : "";
+  const detail = state === "failed" ? `. ${labels.detail(view, state)}` : "";
+  return { key, text: `${labels.title(view, state)}${progress}${detail}`, at: now };
+}
+
+export function useAnnouncement(view: ReadinessView, labels: Labels): string {
+  const last = useRef<Announcement | null>(null);
+  const [text, setText] = useState("");
+  useEffect(() => {
+    last.current = nextAnnouncement(last.current, view, Date.now(), labels);
+    setText(last.current?.text ?? "");
+  }, [view, labels]);
+  return text;
+}
