@@ -1,0 +1,29 @@
+"""What tests need: a scripted engine, a clock that stands still, a server in a process of its own, a pytest plugin."""
+
+from typing import TYPE_CHECKING
+
+from greenroom._lazy import lazy_names as _lazy_names
+
+if TYPE_CHECKING:
+    from greenroom.testing.client import Control as Control
+    from greenroom.testing.client import ControlError as ControlError
+    from greenroom.testing.clock import StandingClock as StandingClock
+    from greenroom.testing.control import control_routes as control_routes
+    from greenroom.testing.scripted import ScriptedEngine as ScriptedEngine
+    from greenroom.testing.scripted import ScriptedModel as ScriptedModel
+    from greenroom.testing.server import GreenroomServer as GreenroomServer
+    from greenroom.testing.vectors import bag_of_words as bag_of_words
+
+__getattr__ = _lazy_names(
+    __name__,
+    {
+        "Control": "greenroom.testing.client",
+        "ControlError": "greenroom.testing.client",
+        "StandingClock": "greenroom.testing.clock",
+        "control_routes": "greenroom.testing.control",
+        "ScriptedEngine": "greenroom.testing.scripted",
+        "ScriptedModel": "greenroom.testing.scripted",
+        "GreenroomServer": "greenroom.testing.server",
+        "bag_of_words": "greenroom.testing.vectors",
+    },
+)
