@@ -1,7 +1,7 @@
 """Which parts of the set-up are out of date, by fingerprints of what each was made from. Standard library only.
 
-    stale.py --for run|test      prints words out of `python node app`, nothing when all is fresh
-    stale.py --mark PART         remembers that PART (python-run, python-test, node, app) was made just now
+stale.py --for run|test      prints words out of `python node app`, nothing when all is fresh
+stale.py --mark PART         remembers that PART (python-run, python-test, node, app) was made just now
 """
 
 from __future__ import annotations
