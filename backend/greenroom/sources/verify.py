@@ -182,14 +182,23 @@ def _missing(claim: Claim, path: str) -> FileMissingError:
 @contextmanager
 def _readable(claim: Claim, path: str) -> Iterator[None]:
     """Turns what the operating system refuses into an error for people; no absolute path gets through."""
-    what = f"{path} in {claim.origin}" if path else claim.subject
     try:
         yield
     except FileNotFoundError as error:
         raise _missing(claim, path) from error
     except PermissionError as error:
+        what = _refused(claim, path, error)
         raise SourceError(
             f"{what} may not be read. Give the server's user read access, then press Try again."
         ) from error
     except OSError as error:
+        what = _refused(claim, path, error)
         raise SourceError(f"{what} cannot be read: {error.strerror or 'input/output error'}.") from error
+
+
+def _refused(claim: Claim, path: str, error: OSError) -> str:
+    """What could not be read, for people: `path`, or the place below the folder that the error names."""
+    place = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else claim.folder
+    if not path and place != claim.folder and place.is_relative_to(claim.folder):
+        path = place.relative_to(claim.folder).as_posix()
+    return f"{path} in {claim.origin}" if path and path.isprintable() else claim.subject

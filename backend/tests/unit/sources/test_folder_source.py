@@ -185,6 +185,21 @@ def test_a_folder_without_permission_is_a_typed_error(run: Resolve, folder: Path
         (folder / "1_Pooling").chmod(0o700)
 
 
+def test_a_folder_inside_that_may_not_be_listed_is_named(
+    run: Resolve, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = os.scandir
+
+    def refuse(place: str) -> object:
+        if Path(place).name == "1_Pooling":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), place)
+        return listing(place)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(SourceError, match=r"^1_Pooling in the folder my-model may not be read"):
+        run(f"path:{folder}")
+
+
 def broken(folder: Path) -> Iterator[str]:
     """Sources that each go wrong in another way."""
     yield f"path:{folder}-not-there"
