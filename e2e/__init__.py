@@ -1,0 +1,1 @@
+"""User stories in a real browser, one file per capability. `scripts/e2e` runs them."""
