@@ -45,11 +45,12 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 def _keep_server_logs(item: pytest.Item) -> None:
     fixtures: dict[str, Any] = getattr(item, "funcargs", {})
-    folder = Path(fixtures["output_path"]) if "output_path" in fixtures else None
-    for name, value in fixtures.items():
-        if folder is not None and isinstance(value, GreenroomServer):
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / f"{name}.log").write_text(value.log())
+    if "output_path" not in fixtures:
+        return
+    folder = Path(fixtures["output_path"])
+    for server in {value for value in fixtures.values() if isinstance(value, GreenroomServer)}:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"server-{server.port}.log").write_text(server.log())
 
 
 @pytest.fixture(scope="session")

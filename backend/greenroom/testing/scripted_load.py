@@ -9,7 +9,8 @@ The stages begin with `import`, because the server does its own resolving in tha
 which no script can hold back, adds nothing to the progress, and a load can stand at 0 %.
 
 A server learns from its loads how time is spread over their steps. After a load in whose middle the clock was moved
-by hours, a single small step of the next one can be worth more than one per cent; then `stand_at` says so.
+by hours, a single small step of the next one can be worth more than one per cent; then `stand_at` says so. Only
+the stages behind a percentage differ between loads: after one that took no time at all, each stage counts alike.
 """
 
 from __future__ import annotations

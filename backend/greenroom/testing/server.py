@@ -108,10 +108,11 @@ class GreenroomServer:
             self._process.wait(STOP_DEADLINE_SECONDS)
 
     def restart(self, forget: bool = False) -> None:
-        """Another life on the same port. `forget`: without what the last one kept in its data folder."""
+        """Another life on the same port. `forget`: without the data and the log of those before."""
         self._end(signal.SIGTERM)
         if forget:
             shutil.rmtree(self.folder / "data", ignore_errors=True)
+            self.log_file.unlink(missing_ok=True)
         self.start()
 
     def __enter__(self) -> Self:
