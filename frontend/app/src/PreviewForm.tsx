@@ -37,7 +37,7 @@ export function PreviewForm({ state, onAsk, onCancel }: PreviewFormProps) {
       </div>
       <textarea
         id={ids.text}
-        rows={9}
+        rows={7}
         required
         maxLength={10_000}
         aria-describedby={ids.hint}

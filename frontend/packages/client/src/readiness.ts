@@ -78,7 +78,9 @@ function isOutdated(state: ReadinessState, snapshot: InitState): boolean {
 function explain(before: InitState | null, after: InitState): Explanation | null {
   if (before === null) return null;
   if (before.epoch !== after.epoch) return "server_restarted";
-  return before.round !== after.round ? "model_restarted" : null;
+  // A server that forgot to raise the round has still stopped being ready.
+  const isOver = before.round !== after.round || (before.ready && !after.ready);
+  return isOver ? "model_restarted" : null;
 }
 
 function retired(state: ReadinessState, snapshot: InitState): readonly string[] {

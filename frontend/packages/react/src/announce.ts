@@ -26,7 +26,8 @@ export function nextAnnouncement(
   const quarter = state === "loading" ? Math.floor(view.progress / 25) : 0;
   const key = `${state} ${view.phase} ${quarter}`;
   if (before?.key === key) return before;
-  const isTooSoon = before !== null && now - before.at < MIN_PAUSE_MS && !URGENT.has(state);
+  const isPatient = before !== null && !before.key.startsWith("connecting") && !URGENT.has(state);
+  const isTooSoon = isPatient && now - before.at < MIN_PAUSE_MS;
   if (isTooSoon) return before;
   const progress = quarter > 0 ? `, ${view.progress} per cent` : "";
   const detail = state === "failed" ? `. ${labels.detail(view, state)}` : "";

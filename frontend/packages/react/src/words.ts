@@ -89,7 +89,7 @@ function lower(text: string): string {
 }
 
 export function countdownText(view: ReadinessView): string | null {
-  if (view.ready || view.phase === "failed" || view.snapshot === null) return null;
+  if (view.ready || view.phase === "failed" || view.stalledSeconds > 0) return null;
   if (view.remaining.kind === "longer") return "taking longer than usual";
   return view.remaining.kind === "seconds" ? `about ${duration(view.remaining.seconds)} left` : null;
 }

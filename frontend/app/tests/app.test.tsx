@@ -1,0 +1,116 @@
+import { cleanup, screen } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { example, expectAccessible, snapshot, stage } from "../../packages/react/tests/world";
+import { App } from "../src/App";
+import type { PromptPreview } from "../src/api";
+
+const PAIR = { id: "p1", trade: "metal", request: "200 brackets", response: "We offer them." };
+const ANSWER: PromptPreview = {
+  prompt: "The whole prompt",
+  pairs: [{ ...PAIR, score: 0.834 }],
+  model: "minilm",
+  version: "1110a243",
+  cached: false,
+  truncated: false,
+  max_tokens: 256,
+};
+const TEXT = "We need 300 brackets";
+
+beforeEach(() => localStorage.clear());
+afterEach(() => {
+  cleanup();
+  vi.unstubAllGlobals();
+});
+
+async function written(answer: () => Response) {
+  const all = stage(<App />);
+  await all.say(example("hello"), snapshot("loading"));
+  all.world.answer = answer;
+  await userEvent.type(screen.getByLabelText("Request for quotation"), TEXT);
+  await userEvent.click(screen.getByRole("button", { name: "Preview prompt" }));
+  return all;
+}
+
+test("an early press waits, says so, and is answered by itself once the model is ready", async () => {
+  let isReady = false;
+  const refused = () => new Response(JSON.stringify(snapshot("loading")), { status: 425 });
+  const { say, advance, world } = await written(() => (isReady ? Response.json(ANSWER) : refused()));
+  expect(screen.getByText("Waiting for the model; your request goes out by itself")).toBeTruthy();
+  isReady = true;
+  await say(snapshot("ready"));
+  await advance(10);
+  expect(await screen.findByRole("heading", { name: "Closest golden pairs" })).toBe(document.activeElement);
+  expect(screen.getByText("0.83")).toBeTruthy();
+  expect(screen.getByText("The whole prompt")).toBeTruthy();
+  expect(JSON.parse(String(world.calls.at(-1)?.init?.body))).toEqual({ description: TEXT, k: 3 });
+});
+
+test("a waiting request can be cancelled beside the form", async () => {
+  const { queueLength } = await cancelled();
+  expect(queueLength).toBe(0);
+  expect(screen.queryByText(/Waiting for the model/)).toBeNull();
+});
+
+async function cancelled() {
+  const { greenroom } = await written(
+    () => new Response(JSON.stringify(snapshot("loading")), { status: 425 }),
+  );
+  await userEvent.click(screen.getByRole("button", { name: "Cancel" }));
+  return { queueLength: greenroom.queue.list().length };
+}
+
+test("a text that was cut is said to be cut, with the model's window", async () => {
+  await written(() => Response.json({ ...ANSWER, truncated: true }));
+  expect(
+    await screen.findByText(
+      "Your text is longer than the model reads (256 tokens); the end was left out of the search.",
+    ),
+  ).toBeTruthy();
+});
+
+test("a problem's own words stand near the form", async () => {
+  await written(() => Response.json(example("problem-invalid-input"), { status: 422 }));
+  expect((await screen.findByRole("alert")).textContent).toBe("description: at least 1 character is needed");
+});
+
+test("the prompt is copied in full", async () => {
+  await written(() => Response.json(ANSWER));
+  const user = userEvent.setup();
+  await user.click(await screen.findByRole("button", { name: "Copy prompt" }));
+  expect(await screen.findByText("Copied")).toBeTruthy();
+  expect(await navigator.clipboard.readText()).toBe("The whole prompt");
+});
+
+test("the draft is still there after a reload", async () => {
+  await written(() => Response.json(ANSWER));
+  cleanup();
+  stage(<App />);
+  expect(screen.getByLabelText<HTMLTextAreaElement>("Request for quotation").value).toBe(TEXT);
+});
+
+test("golden pairs can be browsed while the model loads", async () => {
+  const fetched = vi.fn(async () => Response.json([PAIR]));
+  vi.stubGlobal("fetch", fetched);
+  const { say } = stage(<App />);
+  await say(example("hello"), snapshot("loading"));
+  expect(fetched).not.toHaveBeenCalled();
+  await userEvent.click(screen.getByText("Browse golden pairs"));
+  expect((await screen.findByRole("list", { name: "Golden pairs" })).textContent).toContain("200 brackets");
+});
+
+test("an example fills the form, and a second press brings another", async () => {
+  stage(<App />);
+  const area = screen.getByLabelText<HTMLTextAreaElement>("Request for quotation");
+  await userEvent.click(screen.getByRole("button", { name: "Use an example" }));
+  const first = area.value;
+  await userEvent.click(screen.getByRole("button", { name: "Use an example" }));
+  expect(first.length).toBeGreaterThan(40);
+  expect(area.value).not.toBe(first);
+});
+
+test("the page with an answer is accessible", async () => {
+  const { page } = await written(() => Response.json({ ...ANSWER, truncated: true }));
+  await screen.findByRole("heading", { name: "Closest golden pairs" });
+  await expectAccessible(page.container);
+});

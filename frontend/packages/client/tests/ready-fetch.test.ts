@@ -1,0 +1,254 @@
+import { describe, expect, test } from "vitest";
+import {
+  createReadinessStore,
+  createReadyFetch,
+  type InitState,
+  type QueueEvent,
+  type QueueLimits,
+} from "../src";
+import { createFakeWorld, settle } from "../src/testing";
+import { snapshot } from "./examples";
+
+const LOADING = snapshot("loading");
+const READY = snapshot("ready");
+const LIMITS = { spreadMs: 0 };
+const POST = { method: "POST", body: "{}" };
+
+function refusal(
+  status = 425,
+  body: InitState = LOADING,
+  headers: Record<string, string> = { "Retry-After": "4" },
+) {
+  return new Response(JSON.stringify(body), { status, headers });
+}
+
+function room(limits: Partial<QueueLimits> = {}) {
+  const world = createFakeWorld();
+  const store = createReadinessStore(world.time);
+  const events: QueueEvent[] = [];
+  const { fetch, queue } = createReadyFetch({
+    seams: world.seams,
+    readiness: store,
+    limits: { ...LIMITS, ...limits },
+    onEvent: (event) => events.push(event),
+  });
+  const names = () => events.map(({ name }) => name);
+  return { world, store, fetch, queue, names, sent: () => world.calls.length };
+}
+
+/** A server that refuses until its models are ready. */
+function scripted(limits: Partial<QueueLimits> = {}) {
+  const all = room(limits);
+  all.store.accept(LOADING);
+  let isReady = false;
+  all.world.answer = () => (isReady ? new Response("done") : refusal());
+  const becomeReady = async () => {
+    isReady = true;
+    all.store.accept(READY);
+    await all.world.time.advance(1);
+  };
+  return { ...all, becomeReady };
+}
+
+test("an answer that is no refusal comes straight through", async () => {
+  const { world, fetch, queue } = room();
+  world.answer = () => new Response("hello", { status: 404 });
+  expect(await (await fetch("/x")).text()).toBe("hello");
+  expect(queue.list()).toHaveLength(0);
+});
+
+test("a refused request waits, and goes out by itself once its models are ready", async () => {
+  const { fetch, queue, becomeReady, sent, names, world } = scripted();
+  const answer = fetch("/p", { ...POST, label: "Preview" });
+  await settle();
+  expect(queue.list()).toMatchObject([
+    { position: 1, label: "Preview", state: "waiting", scope: ["minilm"] },
+  ]);
+  await world.time.advance(60_000);
+  expect(sent()).toBe(1);
+  await becomeReady();
+  expect(await (await answer).text()).toBe("done");
+  expect(sent()).toBe(2);
+  expect(names()).toEqual(["queued", "sent", "settled"]);
+  expect(queue.list()).toHaveLength(0);
+});
+
+test.each([
+  ["503 with a snapshot", () => refusal(503)],
+  ["202 with a snapshot", () => refusal(202)],
+  ["429 with Retry-After", () => new Response("{}", { status: 429, headers: { "Retry-After": "3" } })],
+])("%s waits too", async (_name, answer) => {
+  const { world, store, fetch, queue } = room();
+  store.accept(LOADING);
+  world.answer = answer;
+  void fetch("/p", POST).catch(() => {});
+  await settle();
+  expect(queue.list()).toHaveLength(1);
+});
+
+test.each([
+  ["503 without a snapshot", () => new Response("{}", { status: 503, headers: { "Retry-After": "1" } })],
+  ["429 without Retry-After", () => new Response("{}", { status: 429 })],
+  ["202 with a job", () => Response.json({ job_uuid: "x" }, { status: 202 })],
+])("%s belongs to the caller, body unread", async (_name, answer) => {
+  const { world, fetch } = room();
+  world.answer = answer;
+  expect((await fetch("/p", POST)).bodyUsed).toBe(false);
+});
+
+test("a ready that came between the refusal and the queue loses nothing", async () => {
+  const { world, store, fetch } = room();
+  store.accept(LOADING);
+  let calls = 0;
+  world.answer = () => {
+    calls += 1;
+    if (calls > 1) return new Response("done");
+    store.accept(READY);
+    return refusal();
+  };
+  const answer = fetch("/p", POST);
+  await world.time.advance(1);
+  expect(await (await answer).text()).toBe("done");
+});
+
+test("models that the line does not follow are asked for by the clock", async () => {
+  const { world, store, fetch } = room();
+  store.accept(LOADING);
+  const other = {
+    ...LOADING,
+    scope: ["other"],
+    models: LOADING.models.map((model) => ({ ...model, name: "other" })),
+  };
+  const answers = [() => refusal(425, other), () => new Response("done")];
+  world.answer = () => answers.shift()!();
+  const answer = fetch("/p", POST);
+  await world.time.advance(3_900);
+  expect(world.calls).toHaveLength(1);
+  await world.time.advance(200);
+  expect(await (await answer).text()).toBe("done");
+});
+
+test("a server that says ready and refuses again is not hammered", async () => {
+  const { world, store, fetch, sent } = room();
+  store.accept(READY);
+  world.answer = () => refusal(425, { ...LOADING, seq: 3 });
+  void fetch("/p", POST).catch(() => {});
+  await world.time.advance(10_000);
+  expect(sent()).toBeLessThan(9);
+});
+
+describe("a connection that broke", () => {
+  function broken() {
+    const all = scripted();
+    const waitThenBreak = async () => {
+      await settle();
+      all.world.answer = () => Promise.reject(new TypeError("network"));
+      all.store.accept(READY);
+      await all.world.time.advance(120_000);
+    };
+    return { ...all, waitThenBreak };
+  }
+
+  test("is never repeated for a POST: the handler may have run", async () => {
+    const { fetch, waitThenBreak, sent } = broken();
+    const answer = expect(fetch("/p", POST)).rejects.toThrow("network");
+    await waitThenBreak();
+    await answer;
+    expect(sent()).toBe(2);
+  });
+
+  test("is repeated a few times when the caller calls the request idempotent", async () => {
+    const { fetch, waitThenBreak, sent } = broken();
+    const answer = expect(fetch("/p", { ...POST, idempotent: true })).rejects.toThrow("network");
+    await waitThenBreak();
+    await answer;
+    expect(sent()).toBe(6);
+  });
+
+  test("is repeated for a request that carries an Idempotency-Key", async () => {
+    const { fetch, waitThenBreak, sent } = broken();
+    const answer = expect(fetch("/p", { ...POST, headers: { "Idempotency-Key": "k" } })).rejects.toThrow();
+    await waitThenBreak();
+    await answer;
+    expect(sent()).toBe(6);
+  });
+});
+
+describe("bounds", () => {
+  test("one request too many is refused visibly", async () => {
+    const { fetch, names } = scripted({ maxCount: 1 });
+    void fetch("/a", POST).catch(() => {});
+    await settle();
+    await expect(fetch("/b", POST)).rejects.toMatchObject({ code: "too_many", response: { status: 425 } });
+    expect(names()).toEqual(["queued", "refused"]);
+  });
+
+  test("bodies that are too large together are refused", async () => {
+    const { fetch } = scripted({ maxBytes: 3 });
+    await expect(fetch("/a", { method: "POST", body: "four" })).rejects.toMatchObject({ code: "too_big" });
+  });
+
+  test("a body that can be read once only cannot wait", async () => {
+    const { fetch } = scripted();
+    const body = new ReadableStream();
+    await expect(fetch("/a", { method: "POST", body })).rejects.toMatchObject({ code: "not_replayable" });
+  });
+
+  test("a request that waited too long is given up, and never sent", async () => {
+    const { fetch, world, becomeReady, sent, names } = scripted();
+    const answer = expect(fetch("/a", { ...POST, deadlineMs: 5_000 })).rejects.toMatchObject({
+      code: "expired",
+    });
+    await world.time.advance(5_001);
+    await answer;
+    await becomeReady();
+    expect(sent()).toBe(1);
+    expect(names()).toContain("expired");
+  });
+
+  test("at most two go out at once, in the order in which they came", async () => {
+    const { fetch, queue, store, world } = scripted({ maxConcurrent: 2 });
+    const answers = ["/a", "/b", "/c"].map((url) => fetch(url, POST));
+    await settle();
+    expect(queue.list().map(({ url }) => url)).toEqual(["/a", "/b", "/c"]);
+    const open: (() => void)[] = [];
+    world.answer = (url) => new Promise((resolve) => open.push(() => resolve(new Response(url))));
+    world.calls.length = 0;
+    store.accept(READY);
+    await world.time.advance(1);
+    expect(world.calls.map(({ url }) => url)).toEqual(["/a", "/b"]);
+    open[0]!();
+    await world.time.advance(1);
+    expect(world.calls.map(({ url }) => url)).toEqual(["/a", "/b", "/c"]);
+    open.slice(1).forEach((answer) => void answer());
+    await world.time.advance(1);
+    expect(await Promise.all(answers.map(async (answer) => (await answer).text()))).toEqual([
+      "/a",
+      "/b",
+      "/c",
+    ]);
+  });
+});
+
+test("a cancelled request is never sent", async () => {
+  const { fetch, queue, becomeReady, sent } = scripted();
+  const answer = expect(fetch("/a", POST)).rejects.toMatchObject({ code: "cancelled" });
+  await settle();
+  expect(queue.cancel(queue.list()[0]!.id)).toBe(true);
+  await answer;
+  await becomeReady();
+  expect(sent()).toBe(1);
+  expect(queue.cancel("q1")).toBe(false);
+});
+
+test("the caller's own abort takes the request out of the queue", async () => {
+  const { fetch, queue, becomeReady, sent } = scripted();
+  const abort = new AbortController();
+  const answer = expect(fetch("/a", { ...POST, signal: abort.signal })).rejects.toThrow("left");
+  await settle();
+  abort.abort(new Error("left"));
+  await answer;
+  expect(queue.list()).toHaveLength(0);
+  await becomeReady();
+  expect(sent()).toBe(1);
+});
