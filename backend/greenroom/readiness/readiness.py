@@ -89,5 +89,5 @@ class Readiness:
     def _model(self, name: str) -> Model:
         model = self._models.get(name)
         if model is None:
-            raise UnknownModelError(f"No model named {name!r} is configured.")
+            raise UnknownModelError(f"There is no model named {name!r}. Configured: {', '.join(self._models)}.")
         return model

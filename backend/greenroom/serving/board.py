@@ -19,7 +19,7 @@ from typing import Any
 from greenroom.clock import Clock
 from greenroom.protocol.snapshot import InitState
 from greenroom.protocol.socket import Event
-from greenroom.readiness import Readiness
+from greenroom.readiness.readiness import Readiness
 
 MIN_INTERVAL_SECONDS = 0.1
 TICK_SECONDS = 1.0
@@ -120,6 +120,7 @@ class Board:
 
     async def _next_reason(self) -> None:
         try:
-            await asyncio.wait_for(self._wake_pump.wait(), TICK_SECONDS - MIN_INTERVAL_SECONDS)
+            async with asyncio.timeout(TICK_SECONDS - MIN_INTERVAL_SECONDS):
+                await self._wake_pump.wait()
         except TimeoutError:
             self._dirty = self._dirty or self.readiness.moving(self.clock.monotonic())

@@ -12,7 +12,7 @@ import structlog
 
 from greenroom.clock import Clock, SystemClock
 from greenroom.engine.seam import Engine, Host, Vectors
-from greenroom.readiness import Readiness
+from greenroom.readiness.readiness import Readiness
 from greenroom.serving.board import Board
 from greenroom.serving.keeper import Keeper
 from greenroom.serving.memory import LoadMemory
@@ -97,7 +97,8 @@ class Greenroom:
         """Wait until ready; False when `timeout` seconds passed first (None: no limit)."""
         scope = self.scope(names or None)
         try:
-            await asyncio.wait_for(self.board.wait_until_ready(scope), timeout)
+            async with asyncio.timeout(timeout):
+                await self.board.wait_until_ready(scope)
         except TimeoutError:
             return False
         return True

@@ -15,11 +15,11 @@ import structlog
 from greenroom.engine.seam import Engine, Host, HostExit, Step
 from greenroom.protocol.snapshot import ModelError, StageName
 from greenroom.protocol.socket import Event, EventName
-from greenroom.readiness import LoadRecord
+from greenroom.readiness.history import LoadRecord
 from greenroom.serving.board import Board
 from greenroom.serving.memory import LoadMemory
 from greenroom.serving.restart import RestartPolicy
-from greenroom.sources import resolve
+from greenroom.sources.table import resolve
 from greenroom.words import (
     CrashLoopError,
     GreenroomError,

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from greenroom.readiness import LoadHistory, LoadRecord
+from greenroom.readiness.history import LoadHistory, LoadRecord
 
 FILE_NAME = "loads.json"
 

@@ -61,6 +61,8 @@ class ReadyGuard:
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
+        # FastAPI asks `inspect.unwrap` for the signature and for whether to await: both are those of `check`.
+        self.__wrapped__ = self.check
 
     async def check(self, request: Request) -> None:
         """Return when ready. Raises NotReadyError, UnknownModelError."""

@@ -158,7 +158,8 @@ class _Connection:
 
     async def _next_or_ping(self) -> None:
         try:
-            await asyncio.wait_for(self._board.changed(), HEARTBEAT_SECONDS)
+            async with asyncio.timeout(HEARTBEAT_SECONDS):
+                await self._board.changed()
         except TimeoutError:
             await self._send(Ping(at=timestamp(self._board.clock.unix())))
 
@@ -166,7 +167,9 @@ class _Connection:
         await self._send_text(message.to_json().decode())
 
     async def _send_text(self, text: str) -> None:
-        await asyncio.wait_for(self._socket.send_text(text), SEND_DEADLINE_SECONDS)
+        # Not `wait_for`: before Python 3.12 it can swallow the cancellation that ends this task.
+        async with asyncio.timeout(SEND_DEADLINE_SECONDS):
+            await self._socket.send_text(text)
 
     async def _read(self) -> None:
         loop = asyncio.get_running_loop()
