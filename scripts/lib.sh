@@ -53,31 +53,38 @@ start_heartbeat() {
   HEARTBEAT_PID=$!
 }
 
-# logged COMMAND…: runs it with its output in the set-up log; on failure shows the log's end and a way out.
+# logged COMMAND…: runs it with its output in the set-up log; on failure shows what went wrong and a way out.
 logged() {
-  local started=$SECONDS code=0
+  local started=$SECONDS code=0 lines_before
   printf '\n$ %s\n' "$*" >>"$SETUP_LOG"
+  lines_before=$(wc -l <"$SETUP_LOG")
   start_heartbeat
   "$@" >>"$SETUP_LOG" 2>&1 </dev/null || code=$?
   stop_heartbeat
-  if [ "$code" -ne 0 ]; then explain_failure "$1"; fi
+  if [ "$code" -ne 0 ]; then explain_failure "$*" "$(tail -n "+$((lines_before + 1))" "$SETUP_LOG")"; fi
   note "done in $((SECONDS - started)) s"
 }
 
+# explain_failure COMMAND OUTPUT. npm says what is wrong first and how to use it last; all others say it last.
 explain_failure() {
-  local last
-  last=$(tail -n 25 "$SETUP_LOG")
-  printf '%s\n' "$last" | sed 's/^/    | /' >&2
-  case $last in
+  case $2 in
+    *"npm error"*) printf '%s\n' "$2" | grep '^npm error' | head -n 12 ;;
+    *) printf '%s\n' "$2" | tail -n 25 ;;
+  esac | sed 's/^/    | /' >&2
+  case $2 in
     *"No space left"* | *ENOSPC*)
-      fail "The disk is full." "Free some space (./scripts/setup needs about 3 GB), then start again." ;;
+      fail "The disk is full." "Free some space (a set-up needs about 3 GB), then start again." ;;
     *"ermission denied"* | *EACCES*)
       fail "A file could not be written." "Check who owns $ROOT; a run as another user (sudo) may have left files." ;;
-    *"No matching distribution"* | *"connection"* | *"Connection"* | *"name resolution"* | *ENOTFOUND* | *ETIMEDOUT* | *ECONNREFUSED*)
-      fail "A package could not be fetched." "Check the network and proxy settings of pip and npm, then start again." \
+    *"can only install packages when"*)
+      fail "package.json and package-lock.json do not fit together." "Mend it with: npm install   (and commit both)" ;;
+    *ResolutionImpossible*)
+      fail "The pinned Python packages do not fit pyproject.toml." "Mend it with: scripts/lock   (and commit constraints/lock.txt)" ;;
+    *"No matching distribution"* | *ConnectionError* | *"Max retries"* | *"name resolution"* | *ENOTFOUND* | *ETIMEDOUT* | *ECONNREFUSED* | *EAI_AGAIN*)
+      fail "A package could not be fetched." "Check the network and the proxy settings of pip and npm, then start again." \
         "What is already installed is kept." ;;
   esac
-  fail "$1 failed." "The whole output is in .venv/setup.log."
+  fail "This failed: $1" "Its whole output is at the end of .venv/setup.log."
 }
 
 # --- Python --------------------------------------------------------------------------------------------------
