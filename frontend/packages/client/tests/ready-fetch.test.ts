@@ -128,6 +128,22 @@ test("models that the line does not follow are asked for by the clock", async ()
   expect(await (await answer).text()).toBe("done");
 });
 
+test("without a store of snapshots the server's Retry-After alone decides", async () => {
+  const world = createFakeWorld();
+  const { fetch } = createReadyFetch({ seams: world.seams, limits: LIMITS });
+  const answers = [
+    () => new Response("{}", { status: 429, headers: { "Retry-After": "3" } }),
+    () => new Response("done"),
+  ];
+  world.answer = () => answers.shift()!();
+  const answer = fetch("/p", POST);
+  await world.time.advance(2_900);
+  expect(world.calls).toHaveLength(1);
+  await world.time.advance(200);
+  expect(world.calls).toHaveLength(2);
+  expect(await (await answer).text()).toBe("done");
+});
+
 test("a server that says ready and refuses again is not hammered", async () => {
   const { world, store, fetch, sent } = room();
   store.accept(READY);

@@ -16,8 +16,10 @@ export type OverlayState =
 
 export function overlayState(view: ReadinessView): OverlayState {
   const { state } = view.link;
-  if (state === "offline" || state === "reconnecting") return state;
+  if (state === "offline") return state;
+  // What was never there cannot be lost.
   if (view.snapshot === null) return "connecting";
+  if (state === "reconnecting") return state;
   if (view.ready) return "ready";
   if (view.phase === "failed") return "failed";
   if (view.stalledSeconds > 0) return "stalled";
@@ -62,6 +64,7 @@ export const ENGLISH: Labels = {
     return view.explanation !== null && state === "loading" ? `${restarted(view)}: ${lower(title)}` : title;
   },
   detail(view, state) {
+    if (state === "connecting" && view.link.state === "reconnecting") return "No answer yet; trying again.";
     if (state === "offline") return "It goes on by itself once your device is connected again.";
     if (state === "reconnecting") return "Trying to reach the server again. What you wrote is kept.";
     if (state === "failed") return view.error?.message ?? view.message;

@@ -74,6 +74,13 @@ test("a lost line is told at once while loading, and a poll says so too", async 
   expect(card()?.dataset).toMatchObject({ state: "polling", progress: "65" });
 });
 
+test("a server that never answered is still being connected to, not lost", async () => {
+  const { world } = stage(<ModelLoadingOverlay />);
+  await act(async () => world.socket().drop(CLOSE_CODES.LOST));
+  expect(card()?.dataset.state).toBe("connecting");
+  expect(card()?.textContent).toContain("No answer yet");
+});
+
 test("without a network the card says offline", async () => {
   const { say, world, advance } = stage(<ModelLoadingOverlay />);
   await say(HELLO, snapshot("loading"));
