@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -56,9 +57,15 @@ def _greenroom(app: Starlette, settings: Settings) -> Greenroom:
 
 
 def _scripted(app: Starlette, settings: Settings, specs: Sequence[ModelSpec]) -> Greenroom:
-    """The only place that reaches for the test kit: control routes exist under the scripted engine alone."""
+    """The only place that reaches for the test kit: control routes exist under the scripted engine alone.
+
+    A version must have files; one small one stands in for each model's."""
     from greenroom.testing import ScriptedEngine, StandingClock, control_routes
 
+    stand_in = settings.data / "scripted-model"
+    stand_in.mkdir(parents=True, exist_ok=True)
+    (stand_in / "script.txt").write_text("The scripted engine loads nothing.\n")
+    specs = [replace(spec, source=f"path:{stand_in.resolve()}", sha256={}) for spec in specs]
     clock = StandingClock()
     engine = ScriptedEngine(clock)
     app.router.routes.extend(control_routes(engine, clock))

@@ -22,7 +22,6 @@ from greenroom.testing.client import Control
 START_DEADLINE_SECONDS = 30.0
 STOP_DEADLINE_SECONDS = 15.0
 POLL_SECONDS = 0.01
-SCRIPTED_MODEL = "minilm"
 _READY_LINE = re.compile(r"^GREENROOM_READY_LINE (\{.*\})$", re.MULTILINE)
 _OPERATOR_SETTINGS = re.compile(r"GREENROOM_|MODEL_|HOST$|PORT$")
 
@@ -81,7 +80,7 @@ class GreenroomServer:
         """Start it and wait until it listens. Raises ServerStartError, with its output, after 30 s."""
         if self.running:
             raise RuntimeError("it runs already")
-        self._configure()
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._log_begins = self.log_file.stat().st_size if self.log_file.exists() else 0
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
@@ -122,14 +121,6 @@ class GreenroomServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-    def _configure(self) -> None:
-        """A scripted model needs a version; one small file is enough, and quick to hash."""
-        config, model = self.folder / "greenroom.toml", self.folder / "scripted-model"
-        if self._engine == "scripted" and not config.exists():
-            model.mkdir(parents=True, exist_ok=True)
-            (model / "script.txt").write_text("The scripted engine loads nothing.\n")
-            config.write_text(f"[models.{SCRIPTED_MODEL}]\nsource = {json.dumps(f'path:{model}')}\n")
 
     def _command(self) -> list[str]:
         return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import httpx
@@ -16,8 +17,13 @@ from greenroom.testing import GreenroomServer
 from greenroom.testing.plugin import GreenroomServerFactory
 
 
-def join(server: GreenroomServer, client_id: str = "test", query: str = "", **options: Any) -> connect:
-    return connect(f"{server.url.replace('http', 'ws')}/ws/init/{client_id}{query}", **options)
+def join(
+    server: GreenroomServer, client_id: str = "test", query: str = "", **options: Any
+) -> AbstractContextManager[ClientConnection]:
+    link: AbstractContextManager[ClientConnection] = connect(
+        f"{server.url.replace('http', 'ws')}/ws/init/{client_id}{query}", **options
+    )
+    return link
 
 
 def frames(socket: ClientConnection) -> Iterator[dict[str, Any]]:

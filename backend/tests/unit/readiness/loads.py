@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from greenroom.protocol.snapshot import InitState, ModelError, StageName
@@ -53,20 +53,19 @@ class Play:
         self.seen: list[tuple[float, InitState]] = []
 
     def run(self, now: float = 100.0) -> LoadRecord:
-        began = now
         self.readiness.begin("minilm", FIRST, now)
-        now += SECONDS[StageName.RESOLVE] * self.slowness
-        self.readiness.resolved("minilm", version(), now)
-        self._stage(StageName.IMPORT, began, self.head_start)
-        now = began + (1 - self.head_start) * SECONDS[StageName.IMPORT] * self.slowness
-        for stage in FIRST[2:]:
-            now = self._stage(stage, now)
-        return self.readiness.ready("minilm", now)
-
-    def _stage(self, stage: StageName, began: float, head_start: float = 0.0) -> float:
-        now = began
-        for step in range(round(head_start * 10), 11):
-            now = began + SECONDS[stage] * self.slowness * (step / 10 - head_start)
+        resolved_at = now + SECONDS[StageName.RESOLVE] * self.slowness
+        for at, stage, step in self._score(now):
+            if at >= resolved_at and now < resolved_at:
+                self.readiness.resolved("minilm", version(), resolved_at)
+            now = at
             self.readiness.step("minilm", stage, step, 10, "modules", now)
             self.seen.append((now, look(self.readiness, now)))
-        return now
+        return self.readiness.ready("minilm", now)
+
+    def _score(self, began: float) -> Iterator[tuple[float, StageName, int]]:
+        for stage in FIRST[1:]:
+            skipped = round(self.head_start * 10) if stage is StageName.IMPORT else 0
+            pace = SECONDS[stage] * self.slowness / 10
+            yield from ((began + pace * (step - skipped), stage, step) for step in range(skipped, 11))
+            began += pace * (10 - skipped)

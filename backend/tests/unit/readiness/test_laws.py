@@ -23,15 +23,17 @@ NAMES = ("minilm", "sentiment", "extra")
 SCOPES = tuple(chain.from_iterable(combinations(NAMES, size) for size in (1, 2, 3)))
 
 names = st.sampled_from(NAMES)
+stage_names = st.sampled_from(StageName)
 numbers = st.one_of(st.integers(-2, 30), st.floats(allow_nan=True, allow_infinity=True))
 retries = st.sampled_from([None, UNIX - 50, UNIX + 7, UNIX + 300])
-stage_lists = st.lists(st.sampled_from(StageName), unique=True)
+units = st.sampled_from(["bytes", "modules"])
+stage_lists = st.lists(stage_names, unique=True)
 events = st.one_of(
     st.tuples(st.just("begin"), names, stage_lists),
     st.tuples(st.just("resolved"), names, st.sampled_from("12")),
-    st.tuples(st.just("step"), names, st.sampled_from(StageName), numbers, numbers, st.sampled_from(["bytes", "modules"])),
-    st.tuples(st.just("step"), names, st.sampled_from(StageName), st.integers(0, 10), st.just(10), st.just("bytes")),
-    st.tuples(st.just("step"), names, st.sampled_from(StageName), st.integers(0, 10), st.just(10), st.just("bytes")),
+    st.tuples(st.just("step"), names, stage_names, numbers, numbers, units),
+    st.tuples(st.just("step"), names, stage_names, st.integers(0, 10), st.just(10), st.just("bytes")),
+    st.tuples(st.just("step"), names, stage_names, st.integers(0, 10), st.just(10), st.just("bytes")),
     st.tuples(st.just("ready"), names),
     st.tuples(st.just("interrupted"), names, st.just(DIED), retries),
     st.tuples(st.just("failed"), names, st.just(DIED), retries),
