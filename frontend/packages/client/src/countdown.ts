@@ -31,13 +31,16 @@ export function withEstimate(
   if (estimatedSeconds === null) return countdown;
   const endsAt = now + estimatedSeconds * 1_000;
   if (countdown === null) return { endsAt, lowestShown: estimatedSeconds };
-  const shown = remaining(countdown, now);
-  const lowestShown =
-    shown.kind === "seconds" ? Math.min(shown.seconds, countdown.lowestShown) : countdown.lowestShown;
+  const lowestShown = lowestSoFar(countdown, now);
   const kept = isSameEstimate(countdown.endsAt, endsAt, now) ? countdown.endsAt : endsAt;
   return kept === countdown.endsAt && lowestShown === countdown.lowestShown
     ? countdown
     : { endsAt: kept, lowestShown };
+}
+
+/** What the clock has shown since the last estimate counts as well: down to 1 for one that ran out. */
+function lowestSoFar({ endsAt, lowestShown }: Countdown, now: number): number {
+  return Math.min(lowestShown, Math.max(1, Math.ceil((endsAt - now) / 1_000)));
 }
 
 function isSameEstimate(before: number, after: number, now: number): boolean {

@@ -72,7 +72,8 @@ export function accept(state: ReadinessState, snapshot: InitState, now: number):
 function isOutdated(state: ReadinessState, snapshot: InitState): boolean {
   if (state.retiredEpochs.includes(snapshot.epoch)) return true;
   const known = state.snapshot;
-  return known !== null && known.epoch === snapshot.epoch && snapshot.seq <= known.seq;
+  if (known === null || known.epoch !== snapshot.epoch) return false;
+  return snapshot.seq <= known.seq || snapshot.round < known.round;
 }
 
 function explain(before: InitState | null, after: InitState): Explanation | null {

@@ -86,6 +86,7 @@ describe("whatever arrives, in whatever order", () => {
           if (wasReady !== state.snapshot?.ready) seen = { key: "", seconds: 0 };
         }
       }),
+      { numRuns: 500 },
     );
   });
 });
