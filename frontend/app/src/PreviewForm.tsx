@@ -55,7 +55,7 @@ export function PreviewForm({ state, onAsk, onCancel }: PreviewFormProps) {
           type="number"
           inputMode="numeric"
           min={1}
-          max={20}
+          max={10}
           required
           value={k}
           onChange={(event) => setK(event.target.value)}
