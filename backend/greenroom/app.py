@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 from greenroom.logs import configure_logs
 from greenroom.serving.greenroom import Greenroom
 from greenroom.settings import Settings, load_settings, load_specs
+from greenroom.sources.table import split
 from greenroom.web import documents, embeddings
 from greenroom.web.middleware import RequestLog
 from greenroom.web.mount import attach
@@ -49,6 +50,8 @@ def mount(app: Starlette, settings: Settings | None = None) -> Greenroom:
 
 def _greenroom(app: Starlette, settings: Settings) -> Greenroom:
     specs = load_specs(settings.config)
+    for spec in specs:
+        split(spec.source)  # a typo should stop the start, not fail a load
     if settings.engine == "scripted":
         return _scripted(app, settings, specs)
     from greenroom.engine.local import LocalEngine

@@ -87,8 +87,9 @@ def _documents() -> dict[str, dict[str, Any]]:
 
 def _doctor(options: argparse.Namespace) -> int:
     from greenroom.doctor import diagnose, render
-    from greenroom.settings import load_settings
+    from greenroom.settings import load_settings, load_specs
 
-    findings = diagnose(load_settings())
+    settings = load_settings()
+    findings = diagnose(settings, sources=[spec.source for spec in load_specs(settings.config)])
     print(render(findings))
     return 1 if any(finding.level == "problem" for finding in findings) else 0
