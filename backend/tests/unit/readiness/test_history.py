@@ -50,6 +50,16 @@ def test_a_load_is_recorded_as_it_was() -> None:
     assert len(deciles) >= 8
 
 
+def test_a_clock_that_was_set_back_counts_as_standing_still() -> None:
+    readiness = one()
+    readiness.begin("minilm", FIRST, 100.0)
+    readiness.resolved("minilm", version(), 40.0)
+    readiness.step("minilm", StageName.IMPORT, 5, 10, "modules", 42.0)
+    load = readiness.ready("minilm", 43.0)
+    assert load.total_seconds == 3.0
+    assert load.stages[StageName.IMPORT].seconds == 3.0
+
+
 @pytest.mark.parametrize("text", ["", "null", "{}", "[", "[[[[", '"x"', "[null, 1, {}]", b"\xff\xfe", "[" * 5000])
 def test_a_file_that_makes_no_sense_is_an_empty_history(text: str | bytes) -> None:
     assert LoadHistory.from_json(text).to_json() == "[]"

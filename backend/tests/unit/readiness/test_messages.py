@@ -162,6 +162,14 @@ def test_a_download_counts_bytes_and_keeps_its_phase_beside_the_import() -> None
     assert look(readiness, 102.2).models[0].bytes_done == BYTES
 
 
+def test_a_stage_that_has_begun_proves_those_before_it_through() -> None:
+    readiness = begun()
+    readiness.step("minilm", StageName.IMPORT, 4, 10, "modules", 102.0)
+    readiness.step("minilm", StageName.WEIGHTS, 0, 10, "bytes", 104.0)
+    done = {stage.name: stage.done for stage in look(readiness, 104.0).models[0].stages}
+    assert list(done.values()) == [1, 1, 0, 0, 0]
+
+
 def test_a_stage_that_nobody_announced_joins_while_it_is_unfinished() -> None:
     readiness = one()
     readiness.begin("minilm", AGAIN, 100.0)
