@@ -173,9 +173,7 @@ require_node() {
 install_node() {
   require_node
   say "Installing the web app's packages with npm (about a minute, once)"
-  # Not `npm ci`: it refuses a lock in which a tool's binaries for other platforms are missing, and some
-  # registries do not carry them all. `npm install` keeps to the lock and adds what this platform needs.
-  logged npm install --no-audit --no-fund
+  logged npm ci --no-audit --no-fund
   "$VENV_PYTHON" -I scripts/stale.py --mark node
 }
 

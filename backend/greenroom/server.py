@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import logging
@@ -47,7 +48,8 @@ def serve(app: str) -> int:
         timeout_graceful_shutdown=GRACEFUL_SECONDS, server_header=False,
     )  # fmt: skip
     server = _Server(config, f"http://{shown}:{port}")
-    server.run([listener])
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after a clean stop
+        server.run([listener])
     return 0 if server.started else 3
 
 

@@ -24,6 +24,7 @@ from greenroom.words import (
     CrashLoopError,
     GreenroomError,
     HostLostError,
+    LoadError,
     ModelSpec,
     ModelVersion,
     RetryRefusedError,
@@ -35,6 +36,12 @@ log = structlog.get_logger("greenroom.serving")
 def describe(error: GreenroomError) -> ModelError:
     """The error as clients see it."""
     return ModelError(code=error.code, message=str(error), temporary=error.temporary)
+
+
+def _unforeseen(bug: Exception) -> LoadError:
+    error = LoadError("The server itself failed while it loaded this model; its log says how.")
+    error.__cause__ = bug
+    return error
 
 
 class Keeper:
@@ -73,6 +80,10 @@ class Keeper:
                 host = await self._load()
             except GreenroomError as error:
                 await self._after_failure(error)
+                continue
+            except Exception as bug:  # a keeper that dies of a bug would leave its model "loading" for ever
+                log.exception("load_broke", model=self.spec.name)
+                await self._after_failure(_unforeseen(bug))
                 continue
             exit_ = await self._serve(host)
             await self._after_exit(exit_)
