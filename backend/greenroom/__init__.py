@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from greenroom.web.endpoint import Operation as Operation
     from greenroom.web.endpoint import endpoint as endpoint
     from greenroom.web.guard import require_models_ready as require_models_ready
+    from greenroom.web.guard import run_until_disconnect as run_until_disconnect
     from greenroom.words import GreenroomError as GreenroomError
     from greenroom.words import InvalidInputError as InvalidInputError
     from greenroom.words import NotReadyError as NotReadyError
@@ -38,6 +39,7 @@ __getattr__ = _lazy_names(
         "Operation": "greenroom.web.endpoint",
         "endpoint": "greenroom.web.endpoint",
         "require_models_ready": "greenroom.web.guard",
+        "run_until_disconnect": "greenroom.web.guard",
         "GreenroomError": "greenroom.words",
         "InvalidInputError": "greenroom.words",
         "NotReadyError": "greenroom.words",

@@ -60,8 +60,11 @@ class Forked(Message):
 
 
 class ForkFailed(Message):
+    """No host was made. `temporary`: for want of something that may come back (memory, a process slot)."""
+
     host_id: int
     reason: str
+    temporary: bool = False
 
 
 class Exited(Message):

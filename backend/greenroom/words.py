@@ -16,6 +16,7 @@ GreenroomError
 ├── PayloadTooLargeError     more bytes than a request may have
 ├── UnsupportedMediaTypeError
 ├── OriginRefusedError       a browser page of another origin asked
+├── ClientLeftError          the caller went away; nobody reads the answer
 ├── RetryRefusedError        "try again" for a model that has not failed
 ├── OverloadedError          the queue is full: come back later
 ├── DeadlineExceededError    the answer would have come too late
@@ -172,6 +173,12 @@ class OriginRefusedError(GreenroomError):
     code = ErrorCode.ORIGIN_REFUSED
     status = 403
     title = "This page may not ask here"
+
+
+class ClientLeftError(GreenroomError):
+    code = ErrorCode.BAD_REQUEST
+    status = 499
+    title = "The caller left"
 
 
 class RetryRefusedError(GreenroomError):

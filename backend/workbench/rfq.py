@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
@@ -9,7 +10,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from greenroom import Greenroom, Message, Operation, endpoint, json_answer, read_json, require_models_ready
+from greenroom import (
+    Greenroom,
+    Message,
+    Operation,
+    endpoint,
+    json_answer,
+    read_json,
+    require_models_ready,
+    run_until_disconnect,
+)
 from workbench.golden import Closest, GoldenPair, GoldenPairs
 from workbench.prompt import build_prompt
 
@@ -73,7 +83,8 @@ async def preview_prompt(request: Request) -> Response:
     asked = await read_json(request, PreviewRequest)
     golden: GoldenPairs = request.app.state.golden
     greenroom: Greenroom = request.app.state.greenroom
-    closest = await golden.closest(greenroom, asked.description, asked.k)
+    search = asyncio.ensure_future(golden.closest(greenroom, asked.description, asked.k))
+    closest = await run_until_disconnect(request, search)
     return json_answer(preview(asked.description, closest))
 
 

@@ -96,9 +96,13 @@ class LocalEngine:
                 ours.close()
                 await asyncio.sleep(ZYGOTE_LOST_PAUSE_SECONDS)
                 continue
-            except (ForkRefusedError, OSError) as error:
+            except ForkRefusedError as error:
                 ours.close()
-                raise LoadError(f"no process for the model could be started: {error}") from error
+                raise _load_error(f"no process for the model could be started: {error}", error.temporary) from error
+            except OSError as error:
+                ours.close()
+                reason = f"no process for the model could be started: {error.strerror}"
+                raise _load_error(reason, temporary=True) from error
             except BaseException:
                 ours.close()
                 raise

@@ -33,7 +33,11 @@ class ZygoteLostError(Exception):
 
 
 class ForkRefusedError(Exception):
-    """The zygote could not make a host; `str()` says why."""
+    """The zygote could not make a host; `str()` says why, `temporary` whether another try can succeed."""
+
+    def __init__(self, reason: str, temporary: bool) -> None:
+        super().__init__(reason)
+        self.temporary = temporary
 
 
 class ForkedProcess:
@@ -64,7 +68,7 @@ class Zygote:
         self._progress = progress
         self._current = first
         self._next_host_id = 1
-        self._forking: dict[int, asyncio.Future[int]] = {}
+        self._forking: dict[int, asyncio.Future[ForkedProcess]] = {}
         self._hosts: dict[int, ForkedProcess] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -97,15 +101,14 @@ class Zygote:
         Raises ZygoteLostError, ForkRefusedError."""
         host_id = self._next_host_id
         self._next_host_id += 1
-        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[ForkedProcess] = asyncio.get_running_loop().create_future()
         self._forking[host_id] = future
         try:
             if not self.send(Fork(host_id), connection):
                 raise ZygoteLostError
-            await future
+            return await future
         finally:
             self._forking.pop(host_id, None)
-        return self._hosts[host_id]
 
     def send(self, message: AnyMessage, descriptor: socket.socket | None = None) -> bool:
         """Send a frame and, beside it, a file descriptor. False when there is no zygote to take it.
@@ -166,9 +169,9 @@ class Zygote:
                 if waiting is None or waiting.done():
                     host.kill()  # whoever asked has left
                 else:
-                    waiting.set_result(pid)
-            case ForkFailed(host_id, reason):
-                self._refuse(host_id, ForkRefusedError(reason))
+                    waiting.set_result(host)
+            case ForkFailed(host_id, reason, temporary):
+                self._refuse(host_id, ForkRefusedError(reason, temporary))
             case Exited(host_id, _, code) if host_id in self._hosts:
                 self._hosts.pop(host_id).set_ended(code)
             case Log(level, text):

@@ -74,8 +74,9 @@ class Zygote:
         try:
             done = import_modules((*runtime_modules(), _HOST_MODULE), self._report_import)
         except Exception as error:
-            self._import_error = f"the model runtime cannot be imported ({type(error).__name__}: {error})"
-            self._send(Log("error", self._import_error))
+            missing = f" of {error.name}" if isinstance(error, ImportError) and error.name else ""
+            self._import_error = f"the model runtime cannot be imported ({type(error).__name__}{missing})"
+            self._send(Log("error", f"{self._import_error}: {error}"))
         self._send(Imported(done, complete=True))
 
     def _report_import(self, done: int) -> None:
@@ -121,12 +122,12 @@ class Zygote:
         if self._import_error is not None:
             os.close(descriptor)
             self._send(ForkFailed(host_id, self._import_error))
-            return
+            os._exit(1)  # the front starts another one, which imports anew: somebody may have mended it
         try:
             pid = os.fork()
         except OSError as error:
             os.close(descriptor)
-            self._send(ForkFailed(host_id, f"no new process can be made ({error.strerror})"))
+            self._send(ForkFailed(host_id, f"no new process can be made ({error.strerror})", temporary=True))
             return
         if pid == 0:
             self._become_host(descriptor)

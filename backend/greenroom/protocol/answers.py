@@ -10,6 +10,9 @@ from pydantic import ConfigDict, Field
 from greenroom.protocol.base import Message
 from greenroom.protocol.snapshot import InitState, ModelState, Phase
 
+MAX_INPUTS = 2048
+"""Texts that any server may allow in one call, as in OpenAI's API."""
+
 
 class Health(Message):
     """`GET /health`: the process answers. Says nothing about whether predictions can be made."""
@@ -105,8 +108,8 @@ class EmbeddingsRequest(Message):
 
     model_config = ConfigDict(extra="ignore")
 
-    input: str | list[str]
-    """One text or a list of texts."""
+    input: str | Annotated[list[str], Field(fail_fast=True, max_length=MAX_INPUTS)]
+    """One text or a list of texts; the server may allow fewer (setting)."""
     model: str
     encoding_format: Literal["float", "base64"] = "float"
     """`base64`: little-endian float32."""

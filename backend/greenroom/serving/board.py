@@ -49,6 +49,8 @@ class Board:
         self._posted: OrderedDict[tuple[str, ...], Posted] = OrderedDict()
         self._wake_pump = asyncio.Event()
         self._changed: asyncio.Future[None] | None = None
+        self.rounds = 0
+        """How often the pump has woken those who wait; taken before looking, it makes `changed` lose nothing."""
         self._listeners: set[Callable[[Event], None]] = set()
 
     def happened(self, event: Callable[..., Any], *arguments: Any) -> Any:
@@ -94,8 +96,10 @@ class Board:
         self._listeners.add(listener)
         return lambda: self._listeners.discard(listener)
 
-    async def changed(self) -> None:
-        """Wait for the pump's next round."""
+    async def changed(self, seen: int | None = None) -> None:
+        """Wait for the pump's next round; return at once if there was one since `rounds` stood at `seen`."""
+        if seen is not None and seen != self.rounds:
+            return
         if self._changed is None:
             self._changed = asyncio.get_running_loop().create_future()
         await asyncio.shield(self._changed)
@@ -110,13 +114,19 @@ class Board:
         hold back what they ask for."""
         while True:
             await self._next_reason()
+            if not (self._dirty or self._wake_pump.is_set()):
+                continue  # nothing to tell: sockets are left to their own heartbeat
             self._wake_pump.clear()
             if self._dirty:
                 self._publish()
-            waiting, self._changed = self._changed, None
-            if waiting is not None and not waiting.done():
-                waiting.set_result(None)
+            self._wake_everybody()
             await asyncio.sleep(MIN_INTERVAL_SECONDS)
+
+    def _wake_everybody(self) -> None:
+        self.rounds += 1
+        waiting, self._changed = self._changed, None
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)
 
     async def _next_reason(self) -> None:
         try:

@@ -27,10 +27,15 @@ from greenroom.words import (
     LoadError,
     ModelSpec,
     ModelVersion,
+    OverloadedError,
     RetryRefusedError,
 )  # fmt: skip
 
 log = structlog.get_logger("greenroom.serving")
+
+
+RETRY_INTERVAL_SECONDS = 1.0
+"""People's retries of one model come no closer than this: each hashes and loads everything again."""
 
 
 def describe(error: GreenroomError) -> ModelError:
@@ -40,6 +45,7 @@ def describe(error: GreenroomError) -> ModelError:
 
 def _unforeseen(bug: Exception) -> LoadError:
     error = LoadError("The server itself failed while it loaded this model; its log says how.")
+    error.temporary = True
     error.__cause__ = bug
     return error
 
@@ -57,6 +63,7 @@ class Keeper:
         self._restarts = RestartPolicy()
         self._retry = asyncio.Event()
         self._failed = False
+        self._next_retry = 0.0
 
     @property
     def failed(self) -> bool:
@@ -67,9 +74,13 @@ class Keeper:
         self._restarts.answered()
 
     def retry(self) -> None:
-        """Try again now. Raises RetryRefusedError unless the model has failed."""
+        """Try again now. Raises RetryRefusedError unless the model has failed, OverloadedError."""
         if not self._failed:
             raise RetryRefusedError(f"{self.spec.name} has not failed: it is loading or ready. Just wait for it.")
+        now = asyncio.get_running_loop().time()
+        if now < self._next_retry:
+            raise OverloadedError("It was tried a moment ago. Wait a little, then try again.")
+        self._next_retry = now + RETRY_INTERVAL_SECONDS
         self._failed = False
         self._retry.set()
 
@@ -85,8 +96,7 @@ class Keeper:
                 log.exception("load_broke", model=self.spec.name)
                 await self._after_failure(_unforeseen(bug))
                 continue
-            exit_ = await self._serve(host)
-            await self._after_exit(exit_)
+            await self._after_exit(await self._serve(host))
 
     async def _load(self) -> Host:
         readiness, name = self._board.readiness, self.spec.name
@@ -122,7 +132,6 @@ class Keeper:
         recovered = self.loads > 0
         self.loads += 1
         record = self._board.happened(self._board.readiness.ready, self.spec.name)
-        await asyncio.to_thread(self._remember, record, host)
         log.info(
             "model_ready",
             model=self.spec.name,
@@ -133,15 +142,17 @@ class Keeper:
         if recovered:
             self._announce(EventName.RECOVERED)
         try:
+            await self._remember(record, host)
             return await asyncio.shield(host.exited)
         finally:
             self.host = None
 
-    def _remember(self, record: LoadRecord, host: Host) -> None:
+    async def _remember(self, record: LoadRecord, host: Host) -> None:
+        """Keep what the load taught. A server that cannot write it serves all the same."""
         try:
-            self._memory.remember(record, host.info.verdicts)
-        except OSError as error:
-            log.warning("load_history_not_written", error=str(error))
+            await self._memory.remember(record, host.info.verdicts)
+        except Exception as error:
+            log.warning("load_history_not_written", error=repr(error))
 
     async def _after_exit(self, exit_: HostExit) -> None:
         log.error("host_ended", model=self.spec.name, reason=exit_.reason)
@@ -157,12 +168,12 @@ class Keeper:
             reason=str(error),
             cause=repr(error.__cause__),
         )
-        if isinstance(error, HostLostError):
+        if error.temporary:
             await self._after_death(error)
         else:
             await self._give_up(error, None)
 
-    async def _after_death(self, error: HostLostError) -> None:
+    async def _after_death(self, error: GreenroomError) -> None:
         decision = self._restarts.died()
         retry_at = self._board.clock.unix() + decision.delay_seconds
         if decision.crash_loop:

@@ -5,6 +5,7 @@ One small JSON file until the store exists. Losing it costs only precision, so d
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ class LoadMemory:
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / FILE_NAME
+        self._writing = asyncio.Lock()
         content = self._read()
         self.history = LoadHistory.from_json(json.dumps(content.get("history")))
         self._verdicts: dict[str, dict[str, bool]] = content.get("verdicts", {})
@@ -29,13 +31,19 @@ class LoadMemory:
         """dtype → outcome of the check against float32 of the version with this digest."""
         return dict(self._verdicts.get(digest, {}))
 
-    def remember(self, record: LoadRecord, verdicts: Mapping[str, bool]) -> None:
-        """Keep a finished load. Replaces the file at once, so that a crash leaves the old or the new one."""
+    async def remember(self, record: LoadRecord, verdicts: Mapping[str, bool]) -> None:
+        """Keep a finished load. Replaces the file at once, so that a crash leaves the old or the new one.
+
+        Raises OSError when it cannot be written."""
         self.history.add(record)
         self._verdicts[record.digest] = {**self._verdicts.get(record.digest, {}), **verdicts}
         content = {"history": json.loads(self.history.to_json()), "verdicts": self._verdicts}
+        async with self._writing:
+            await asyncio.to_thread(self._write, json.dumps(content))
+
+    def _write(self, text: str) -> None:
         part = self._file.with_suffix(f".{os.getpid()}.part")
-        part.write_text(json.dumps(content))
+        part.write_text(text)
         part.replace(self._file)
 
     def _read(self) -> dict[str, Any]:
@@ -43,4 +51,5 @@ class LoadMemory:
             content = json.loads(self._file.read_text())
         except (OSError, ValueError):
             return {}
-        return content if isinstance(content, dict) and isinstance(content.get("verdicts"), dict) else {}
+        sound = isinstance(content, dict) and isinstance(content.get("verdicts"), dict)
+        return content if sound and all(isinstance(known, dict) for known in content["verdicts"].values()) else {}

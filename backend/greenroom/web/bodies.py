@@ -12,6 +12,7 @@ from greenroom.protocol.base import Message
 from greenroom.words import InputFault, InvalidInputError, PayloadTooLargeError, UnsupportedMediaTypeError
 
 M = TypeVar("M", bound=BaseModel)
+MAX_FAULTS = 20
 
 
 def json_answer(message: Message, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -30,7 +31,8 @@ async def read_json(request: Request, model: type[M]) -> M:
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        faults = tuple(InputFault(_pointer(fault["loc"]), _plain(fault["msg"])) for fault in error.errors())
+        found = error.errors(include_url=False, include_context=False, include_input=False)[:MAX_FAULTS]
+        faults = tuple(InputFault(_pointer(fault["loc"]), _plain(fault["msg"])) for fault in found)
         summary = "; ".join(f"{fault.pointer.lstrip('/') or 'body'}: {fault.detail}" for fault in faults[:5])
         raise InvalidInputError(summary, faults) from error
 

@@ -23,7 +23,7 @@ from starlette.responses import Response
 
 from greenroom.serving.greenroom import Greenroom
 from greenroom.web.endpoint import Handler
-from greenroom.words import NotReadyError
+from greenroom.words import ClientLeftError, NotReadyError
 
 T = TypeVar("T")
 
@@ -38,12 +38,14 @@ def preferred_wait(header: str) -> int | None:
 
 
 async def run_until_disconnect(request: Request, work: asyncio.Future[T]) -> T:
-    """The result of `work`, which is cancelled when the client leaves or the caller is cancelled."""
+    """The result of `work`, which is cancelled when the client leaves or the caller is cancelled.
+
+    Reads from the connection: only after the body has been read. Raises ClientLeftError."""
     gone: asyncio.Future[None] = asyncio.ensure_future(_disconnected(request))
     try:
         await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
-            raise asyncio.CancelledError
+            raise ClientLeftError("The caller left before there was an answer.")
         return work.result()
     finally:
         for task in (work, gone):

@@ -39,7 +39,7 @@ class _App(StaticFiles):
         try:
             response = await super().get_response(path, scope)
         except HTTPException as error:
-            if error.status_code != 404 or "." in path.rpartition("/")[2]:
+            if error.status_code != 404 or path.startswith("assets/") or "." in path.rpartition("/")[2]:
                 raise
             response = await super().get_response("index.html", scope)
         immutable = path.startswith("assets/")

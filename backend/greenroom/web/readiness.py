@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -119,12 +121,18 @@ def _report(keeper: Keeper, state: ModelState) -> ModelReport:
     info = host.info if host else None
     files = keeper.version.files if keeper.version else ()
     return ModelReport(
-        state=state, source=spec.source, runtime=spec.runtime, loads=keeper.loads,
+        state=state, source=_shown_source(spec.source), runtime=spec.runtime, loads=keeper.loads,
         device=info.device if info else None, dtype=info.dtype if info else None,
         dimension=info.dimension if info else None, max_tokens=info.max_tokens if info else None,
         pid=info.pid if info else None, memory_bytes=host.memory_bytes() if host else None,
         files=tuple(FileState(path=file.path, bytes=file.bytes, sha256=file.sha256, cached=True) for file in files),
     )  # fmt: skip
+
+
+def _shown_source(source: str) -> str:
+    """A folder is shown by its last part: where the operator keeps it is nobody's business."""
+    scheme, _, rest = source.partition(":")
+    return f"{scheme}:…/{PurePath(rest).name}" if scheme == "path" else source
 
 
 @endpoint(

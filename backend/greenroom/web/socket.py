@@ -136,13 +136,14 @@ class _Connection:
             await self._greet()
             sent = 0
             while True:
-                while self._events:
-                    await self._send(self._events.popleft())
+                seen = self._board.rounds
                 posted = self._board.posted(self._scope)
                 if posted.state.seq != sent:
                     sent = posted.state.seq
                     await self._send_text(posted.text)
-                await self._next_or_ping()
+                while self._events:
+                    await self._send(self._events.popleft())
+                await self._next_or_ping(seen)
         except TimeoutError:
             self._close_code = CloseCode.TOO_SLOW
         except (WebSocketDisconnect, RuntimeError, OSError):
@@ -156,10 +157,10 @@ class _Connection:
             )
         )  # fmt: skip
 
-    async def _next_or_ping(self) -> None:
+    async def _next_or_ping(self, seen: int) -> None:
         try:
             async with asyncio.timeout(HEARTBEAT_SECONDS):
-                await self._board.changed()
+                await self._board.changed(seen)
         except TimeoutError:
             await self._send(Ping(at=timestamp(self._board.clock.unix())))
 

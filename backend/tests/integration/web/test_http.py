@@ -143,6 +143,27 @@ def test_bad_input_is_a_problem_that_points_at_it(greenroom_server: GreenroomSer
     assert answer.json()["error"]["message"]
 
 
+def test_a_long_list_of_the_wrong_kind_is_refused_at_its_first_fault(greenroom_server: GreenroomServer) -> None:
+    answer = embed(greenroom_server, {"model": "minilm", "input": [1] * 200_000}, timeout=5)
+    assert answer.status_code == 422
+    assert len(answer.content) < 10_000
+
+
+def test_the_operators_folders_are_not_shown(greenroom_server: GreenroomServer) -> None:
+    answer = get(greenroom_server, "/models/status")
+    assert answer.json()["models"][0]["source"] == "path:…/scripted-model"
+    assert str(greenroom_server.folder) not in answer.text
+
+
+def test_a_second_retry_right_after_the_first_is_told_to_wait(greenroom_server: GreenroomServer) -> None:
+    url = f"{greenroom_server.url}/models/minilm/retry"
+    greenroom_server.control.fail("no luck")
+    assert httpx.post(url).status_code == 202
+    greenroom_server.control.fail("no luck either")
+    again = httpx.post(url)
+    assert (again.status_code, again.headers["retry-after"]) == (429, "1")
+
+
 def test_an_unknown_model_is_404_and_names_the_known_ones(greenroom_server: GreenroomServer) -> None:
     answer = embed(greenroom_server, {"model": "gpt", "input": "a"})
     assert answer.status_code == 404

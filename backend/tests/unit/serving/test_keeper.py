@@ -11,7 +11,8 @@ import pytest
 
 from greenroom.protocol.snapshot import InitState, Phase, Status
 from greenroom.serving.greenroom import Greenroom
-from greenroom.settings import Settings
+from greenroom.serving.memory import LoadMemory
+from greenroom.settings import load_settings
 from greenroom.testing import ScriptedEngine, StandingClock
 from greenroom.words import ErrorCode, ModelSpec, RetryRefusedError
 
@@ -30,7 +31,7 @@ class House:
         self.clock = StandingClock()
         self.engine = ScriptedEngine(self.clock)
         spec = ModelSpec(name="minilm", source=f"path:{folder / 'model'}")
-        self.greenroom = Greenroom(Settings(data=folder / "data"), (spec,), self.engine, self.clock)
+        self.greenroom = Greenroom(load_settings(data=folder / "data"), (spec,), self.engine, self.clock)
 
     @property
     def snapshot(self) -> InitState:
@@ -39,13 +40,13 @@ class House:
     async def until(self, phase: Phase, attempt: int = 1) -> None:
         async with asyncio.timeout(10):
             while self.snapshot.phase is not phase or self.snapshot.models[0].attempt < attempt:
-                await asyncio.sleep(0)
+                await self.greenroom.board.changed()
 
     async def until_asleep(self) -> None:
         """Until the keeper waits for its next try."""
         async with asyncio.timeout(10):
             while not self.clock.sleepers:
-                await asyncio.sleep(0)
+                await self.greenroom.board.changed()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -59,22 +60,20 @@ def house(tmp_path: Path) -> House:
     return House(tmp_path)
 
 
-async def test_a_bug_while_loading_is_a_failure_that_can_be_retried(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_bug_while_loading_is_told_and_tried_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: object) -> None:
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
         patch.setattr(house.engine, "load", broken)
         async with house.greenroom.running():
-            await house.until(Phase.FAILED)
+            await house.until_asleep()
             error = house.snapshot.models[0].error
             assert error is not None
-            assert (error.code, house.snapshot.status) == (ErrorCode.LOAD_FAILED, Status.ERROR)
+            assert (error.code, error.temporary) == (ErrorCode.LOAD_FAILED, True)
             assert "ZeroDivision" not in error.message
             patch.undo()
-            house.greenroom.retry("minilm")
+            await house.clock.advance(5)
             await house.engine.model("minilm").loading()
             house.engine.model("minilm").become_ready()
             await house.until(Phase.READY)
@@ -115,3 +114,31 @@ async def test_leaving_ends_every_task(house: House) -> None:
     async with house.open():
         assert asyncio.all_tasks() > before
     assert asyncio.all_tasks() == before
+
+
+async def test_nobody_is_woken_while_nothing_changes(house: House) -> None:
+    async with house.open():
+        house.engine.model("minilm").become_ready()
+        await house.until(Phase.READY)
+        board = house.greenroom.board
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(2.5):
+                while True:
+                    await board.changed(board.rounds)
+                    settled = board.rounds
+        assert board.rounds == settled
+
+
+async def test_a_change_between_looking_and_waiting_is_not_lost(house: House) -> None:
+    async with house.open():
+        board = house.greenroom.board
+        seen = board.rounds
+        house.engine.model("minilm").become_ready()
+        await house.until(Phase.READY)
+        async with asyncio.timeout(1):
+            await board.changed(seen)
+
+
+def test_a_damaged_memory_is_a_new_beginning(tmp_path: Path) -> None:
+    (tmp_path / "loads.json").write_text('{"history": 3, "verdicts": {"digest": ["x"]}}')
+    assert LoadMemory(tmp_path).verdicts("digest") == {}

@@ -146,7 +146,7 @@ export interface Usage {
  */
 export interface EmbeddingsRequest {
   /**
-   * One text or a list of texts.
+   * One text or a list of texts; the server may allow fewer (setting).
    */
   input: string | string[];
   model: string;
