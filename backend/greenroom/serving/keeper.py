@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from math import ceil
 
 import structlog
 
@@ -34,7 +35,7 @@ from greenroom.words import (
 log = structlog.get_logger("greenroom.serving")
 
 
-RETRY_INTERVAL_SECONDS = 1.0
+RETRY_INTERVAL_SECONDS = 3.0
 """People's retries of one model come no closer than this: each hashes and loads everything again."""
 
 
@@ -79,7 +80,9 @@ class Keeper:
             raise RetryRefusedError(f"{self.spec.name} has not failed: it is loading or ready. Just wait for it.")
         now = asyncio.get_running_loop().time()
         if now < self._next_retry:
-            raise OverloadedError("It was tried a moment ago. Wait a little, then try again.")
+            raise OverloadedError(
+                "It was tried a moment ago. Wait a little, then try again.", ceil(self._next_retry - now)
+            )
         self._next_retry = now + RETRY_INTERVAL_SECONDS
         self._failed = False
         self._retry.set()

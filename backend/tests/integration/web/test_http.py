@@ -161,7 +161,8 @@ def test_a_second_retry_right_after_the_first_is_told_to_wait(greenroom_server: 
     assert httpx.post(url).status_code == 202
     greenroom_server.control.fail("no luck either")
     again = httpx.post(url)
-    assert (again.status_code, again.headers["retry-after"]) == (429, "1")
+    assert again.status_code == 429
+    assert 1 <= int(again.headers["retry-after"]) <= 3
 
 
 def test_an_unknown_model_is_404_and_names_the_known_ones(greenroom_server: GreenroomServer) -> None:
