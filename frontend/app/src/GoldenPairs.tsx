@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
 import { type GoldenPair, goldenPairs } from "./api";
+import { detailOf } from "./usePreview";
 
 type Loaded =
   | { kind: "loading" }
@@ -23,7 +24,7 @@ function List() {
     const abort = new AbortController();
     goldenPairs(abort.signal).then(
       (pairs) => setLoaded({ kind: "done", pairs }),
-      (error: unknown) => !abort.signal.aborted && setLoaded({ kind: "failed", detail: String(error) }),
+      (error: unknown) => !abort.signal.aborted && setLoaded({ kind: "failed", detail: detailOf(error) }),
     );
     return () => abort.abort();
   }, []);

@@ -1,4 +1,5 @@
-import { useRequestQueue } from "@greenroom/react";
+import type { ReadinessView } from "@greenroom/client";
+import { useModelReadiness, useRequestQueue } from "@greenroom/react";
 import { type FormEvent, useId, useState } from "react";
 import { PREVIEW_LABEL } from "./api";
 import { useDraft } from "./draft";
@@ -17,9 +18,11 @@ export function PreviewForm({ state, onAsk, onCancel }: PreviewFormProps) {
   const [shown, setShown] = useState(0);
   const ids = { text: useId(), k: useId(), hint: useId() };
 
+  const isAsking = state.kind === "asking";
+
   function submit(event: FormEvent) {
     event.preventDefault();
-    onAsk(text, Number(k));
+    if (!isAsking) onAsk(text, Number(k));
   }
 
   function example() {
@@ -43,6 +46,7 @@ export function PreviewForm({ state, onAsk, onCancel }: PreviewFormProps) {
         aria-describedby={ids.hint}
         placeholder="What do you need, how much of it, and by when?"
         value={text}
+        ref={(field) => field?.setCustomValidity(text !== "" && text.trim() === "" ? BLANK : "")}
         onChange={(event) => setText(event.target.value)}
       />
       <p id={ids.hint} className="hint">
@@ -60,7 +64,8 @@ export function PreviewForm({ state, onAsk, onCancel }: PreviewFormProps) {
           value={k}
           onChange={(event) => setK(event.target.value)}
         />
-        <button type="submit" className="primary" disabled={state.kind === "asking"}>
+        {/* Not `disabled`: that would take the focus away from the person who has just pressed it. */}
+        <button type="submit" className="primary" aria-disabled={isAsking}>
           Preview prompt
         </button>
       </div>
@@ -69,21 +74,30 @@ export function PreviewForm({ state, onAsk, onCancel }: PreviewFormProps) {
   );
 }
 
+const BLANK = "Please write what you need.";
+
+/** The truth about a request that waits, whatever it waits for. */
+function waitingText(view: ReadinessView): string {
+  if (view.link.state === "offline" || view.link.state === "reconnecting")
+    return "Kept; your request goes out by itself once the server can be reached";
+  if (view.phase === "failed" && view.retryInSeconds === null)
+    return "Kept; your request goes out by itself once the model loads. Press Try again in the card";
+  return "Waiting for the model; your request goes out by itself";
+}
+
 function Notice({ state, onCancel }: { state: PreviewState; onCancel(): void }) {
   const { requests } = useRequestQueue();
-  const isQueued = requests.some((request) => request.label === PREVIEW_LABEL);
+  const view = useModelReadiness();
+  const queued = requests.find((request) => request.label === PREVIEW_LABEL);
+  const isWaiting = queued !== undefined && queued.state !== "sending";
   return (
     <>
       <div role="status" className="notice-slot">
         {state.kind === "asking" && (
-          <p className="notice">
-            {isQueued
-              ? "Waiting for the model; your request goes out by itself"
-              : "Looking for the closest pairs…"}
-          </p>
+          <p className="notice">{isWaiting ? waitingText(view) : "Looking for the closest pairs…"}</p>
         )}
       </div>
-      {state.kind === "asking" && isQueued && (
+      {state.kind === "asking" && queued !== undefined && (
         <button type="button" className="plain" onClick={onCancel}>
           Cancel
         </button>

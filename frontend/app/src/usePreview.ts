@@ -43,8 +43,8 @@ async function outcome(preview: Promise<PromptPreview>): Promise<PreviewState> {
   }
 }
 
-function detailOf(error: unknown): string {
+export function detailOf(error: unknown): string {
   if (error instanceof TypeError)
-    return "The server could not be reached. Your text is kept; please try again.";
+    return "The server could not be reached. What you wrote is kept; please try again.";
   return error instanceof Error ? error.message : String(error);
 }

@@ -38,9 +38,10 @@ export function withEstimate(
     : { endsAt: kept, lowestShown };
 }
 
-/** What the clock has shown since the last estimate counts as well: down to 1 for one that ran out. */
+/** What the clock has shown since the last estimate counts as well. One that ran out stays so: a number that comes
+ * and goes is believed by nobody. */
 function lowestSoFar({ endsAt, lowestShown }: Countdown, now: number): number {
-  return Math.min(lowestShown, Math.max(1, Math.ceil((endsAt - now) / 1_000)));
+  return Math.min(lowestShown, Math.max(0, Math.ceil((endsAt - now) / 1_000)));
 }
 
 function isSameEstimate(before: number, after: number, now: number): boolean {

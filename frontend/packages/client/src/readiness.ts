@@ -57,8 +57,9 @@ export function accept(state: ReadinessState, snapshot: InitState, now: number):
   if (isOutdated(state, snapshot)) return state;
   const change = explain(state.snapshot, snapshot);
   const isFresh = change !== null || state.snapshot === null;
+  const isNewCount = isFresh || attempts(snapshot) > attempts(state.snapshot);
   const progress = honestProgress(snapshot);
-  const countdown = withEstimate(isFresh ? null : state.countdown, snapshot.estimated_seconds, now);
+  const countdown = withEstimate(isNewCount ? null : state.countdown, snapshot.estimated_seconds, now);
   return {
     snapshot,
     receivedAt: now,
@@ -67,6 +68,11 @@ export function accept(state: ReadinessState, snapshot: InitState, now: number):
     explanation: change ?? state.explanation,
     retiredEpochs: retired(state, snapshot),
   };
+}
+
+/** Tries of all models so far: another one is another countdown. */
+function attempts(snapshot: InitState | null): number {
+  return snapshot?.models.reduce((sum, model) => sum + model.attempt, 0) ?? 0;
 }
 
 function isOutdated(state: ReadinessState, snapshot: InitState): boolean {

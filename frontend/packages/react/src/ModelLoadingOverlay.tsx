@@ -88,7 +88,7 @@ function Card({ view, state, position, labels }: CardProps) {
           <p className="gr-quiet">{labels.detail(view, state)}</p>
         </div>
       </header>
-      {state !== "ready" && state !== "failed" && <Progress view={view} label={labels.title(view, state)} />}
+      {!view.ready && state !== "failed" && <Progress view={view} label={labels.title(view, state)} />}
       {state === "failed" && <Failure view={view} />}
       <QueueList requests={requests} onCancel={cancel} />
       {state !== "ready" && view.snapshot !== null && (
@@ -111,7 +111,8 @@ function Progress({ view, label }: { view: ReadinessView; label: string }) {
         {...(isKnown && { "aria-valuenow": view.progress })}
       >
         <svg className="gr-fill" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">
-          <rect width={isKnown ? view.progress : 25} height="1" />
+          {/* Another key, another bar: the marker for "unknown" must not shrink into the first real value. */}
+          <rect key={String(isKnown)} width={isKnown ? view.progress : 25} height="1" />
         </svg>
       </div>
       <p className="gr-figures">

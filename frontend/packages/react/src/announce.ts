@@ -5,7 +5,7 @@ import { ENGLISH, type Labels, overlayState } from "./words";
 /**
  * What a screen reader hears. A progress bar is no live region, and a live region that followed every per cent
  * would talk without end: so one sentence when the state changes or another quarter is done, and never two
- * within five seconds, except for the two that people wait for: ready and failed.
+ * within five seconds, except for those that change what people can do.
  */
 export interface Announcement {
   readonly key: string;
@@ -14,7 +14,7 @@ export interface Announcement {
 }
 
 const MIN_PAUSE_MS = 5_000;
-const URGENT = new Set(["ready", "failed"]);
+const URGENT = new Set(["ready", "failed", "reconnecting", "offline"]);
 
 export function nextAnnouncement(
   before: Announcement | null,
@@ -38,8 +38,14 @@ export function useAnnouncement(view: ReadinessView, labels: Labels): string {
   const last = useRef<Announcement | null>(null);
   const [text, setText] = useState("");
   useEffect(() => {
-    last.current = nextAnnouncement(last.current, view, Date.now(), labels);
-    setText(last.current?.text ?? "");
+    const speak = () => {
+      last.current = nextAnnouncement(last.current, view, Date.now(), labels);
+      setText(last.current?.text ?? "");
+    };
+    speak();
+    // What came too soon is said when the pause is over, if it is still true then.
+    const timer = setTimeout(speak, MIN_PAUSE_MS);
+    return () => clearTimeout(timer);
   }, [view, labels]);
   return text;
 }

@@ -70,6 +70,7 @@ export const ENGLISH: Labels = {
     if (state === "failed") return view.error?.message ?? view.message;
     if (state === "stalled")
       return `Nothing has moved for ${duration(view.stalledSeconds)}. The server keeps watching.`;
+    if (view.error !== null && !view.ready) return `${view.error.message} It starts again by itself.`;
     if (state === "polling") return "The live line is blocked, so progress arrives every few seconds.";
     return PHASE_DETAILS[view.phase];
   },
@@ -93,7 +94,11 @@ function lower(text: string): string {
 
 export function countdownText(view: ReadinessView): string | null {
   if (view.ready || view.phase === "failed" || view.stalledSeconds > 0) return null;
-  if (view.remaining.kind === "longer") return "taking longer than usual";
+  // Only earlier loads on that machine tell what is usual.
+  if (view.remaining.kind === "longer")
+    return view.snapshot?.estimate_basis === "history"
+      ? "taking longer than usual"
+      : "a little longer than expected";
   return view.remaining.kind === "seconds" ? `about ${duration(view.remaining.seconds)} left` : null;
 }
 

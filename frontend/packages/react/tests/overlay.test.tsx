@@ -37,9 +37,16 @@ test("a loading model shows its progress and its countdown, counted by the clock
 
 test("an estimate that ran out is called longer than usual", async () => {
   const { say, advance } = stage(<ModelLoadingOverlay />);
-  await say(HELLO, snapshot("loading", { estimated_seconds: 2 }));
+  await say(HELLO, snapshot("loading", { estimated_seconds: 2, estimate_basis: "history" }));
   await advance(2_500);
   expect(screen.getByText("taking longer than usual")).toBeTruthy();
+});
+
+test("a first load has no usual time to take longer than", async () => {
+  const { say, advance } = stage(<ModelLoadingOverlay />);
+  await say(HELLO, snapshot("loading", { estimated_seconds: 2, estimate_basis: "prior" }));
+  await advance(2_500);
+  expect(screen.getByText("a little longer than expected")).toBeTruthy();
 });
 
 test("ready stays for a short note and then leaves", async () => {
