@@ -21,7 +21,7 @@ class Workbench:
         self.how_many = page.get_by_label("Golden pairs to show")
         self.preview = page.get_by_role("button", name="Preview prompt", exact=True)
         self.try_again = self.overlay.get_by_role("button", name="Try again")
-        self.waiting = page.get_by_text("Waiting for the model; your request goes out by itself")
+        self.waiting = page.get_by_text("your request goes out by itself")
         self.result = page.get_by_role("region", name="Closest golden pairs")
         self.pairs = self.result.locator("ol > li")
         self.prompt = self.result.get_by_role("region", name="Assembled prompt").locator("pre")
