@@ -54,7 +54,7 @@ def test_any_text_is_read_or_refused_with_a_typed_error(text: str) -> None:
 def test_the_real_sha256sum_is_understood(tmp_path: Path, contents: dict[str, bytes], tag: bool) -> None:
     for name, data in contents.items():
         (tmp_path / name).write_bytes(data)
-    command = ["sha256sum", *(["--tag"] if tag else []), "--", *contents]
+    command = ["sha256sum", *(["--tag"] if tag else []), "--", *(f"./{name}" for name in contents)]
     text = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True).stdout.decode()
     assert parse_sums(text) == {name: sha256(data) for name, data in contents.items()}
 
