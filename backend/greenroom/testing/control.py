@@ -170,7 +170,8 @@ async def _load_begun(model: ScriptedModel) -> None:
     """Give a load that is about to begin the time for it, so that the order is seen when its answer is."""
     if model.state is ScriptState.IDLE:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(model.loading(), LOAD_BEGINS_WITHIN_SECONDS)
+            async with asyncio.timeout(LOAD_BEGINS_WITHIN_SECONDS):
+                await model.loading()
 
 
 def _fail(model: ScriptedModel, order: FailOrder) -> None:
