@@ -15,7 +15,12 @@ GreenroomError
 ├── InvalidInputError        the caller's input breaks a rule; says which and where
 ├── PayloadTooLargeError     more bytes than a request may have
 ├── UnsupportedMediaTypeError
+├── BadRequestError          not even HTTP as it should be
+├── BodyTooSlowError         the body did not arrive within its deadline
+├── HostRefusedError         asked under a name that this server does not go by
 ├── OriginRefusedError       a browser page of another origin asked
+├── NotAuthorisedError       an admin call without the right token
+├── ForbiddenError           an admin call where no token can help
 ├── ClientLeftError          the caller went away; nobody reads the answer
 ├── RetryRefusedError        "try again" for a model that has not failed
 ├── OverloadedError          the queue is full: come back later
@@ -52,7 +57,11 @@ class ErrorCode(StrEnum):
     INVALID_INPUT = "invalid-input"
     PAYLOAD_TOO_LARGE = "payload-too-large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
+    BODY_TOO_SLOW = "body-too-slow"
+    HOST_REFUSED = "host-refused"
     ORIGIN_REFUSED = "origin-refused"
+    NOT_AUTHORISED = "not-authorised"
+    FORBIDDEN = "forbidden"
     RETRY_REFUSED = "retry-refused"
     OVERLOADED = "overloaded"
     DEADLINE_EXCEEDED = "deadline-exceeded"
@@ -169,10 +178,43 @@ class UnsupportedMediaTypeError(GreenroomError):
     title = "The body's media type is not supported"
 
 
+class BadRequestError(GreenroomError):
+    code = ErrorCode.BAD_REQUEST
+    status = 400
+    title = "The request is not well formed"
+
+
+class BodyTooSlowError(GreenroomError):
+    """The connection is closed after the answer: nobody knows where on it the next request would begin."""
+
+    code = ErrorCode.BODY_TOO_SLOW
+    status = 408
+    title = "The body came too slowly"
+    temporary = True
+
+
+class HostRefusedError(GreenroomError):
+    code = ErrorCode.HOST_REFUSED
+    status = 421
+    title = "This server does not go by that name"
+
+
 class OriginRefusedError(GreenroomError):
     code = ErrorCode.ORIGIN_REFUSED
     status = 403
     title = "This page may not ask here"
+
+
+class NotAuthorisedError(GreenroomError):
+    code = ErrorCode.NOT_AUTHORISED
+    status = 401
+    title = "This call needs the admin token"
+
+
+class ForbiddenError(GreenroomError):
+    code = ErrorCode.FORBIDDEN
+    status = 403
+    title = "This call is closed here"
 
 
 class ClientLeftError(GreenroomError):
