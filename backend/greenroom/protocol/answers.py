@@ -103,12 +103,17 @@ class RetryAnswer(Message):
     model: str
 
 
+# Lower bounds are published here and checked at the endpoint, which says so in one sentence; pydantic would in two.
+_Text = Annotated[str, Field(json_schema_extra={"minLength": 1})]
+_Texts = Annotated[list[_Text], Field(fail_fast=True, max_length=MAX_INPUTS, json_schema_extra={"minItems": 1})]
+
+
 class EmbeddingsRequest(Message):
     """`POST /v1/embeddings`, OpenAI's shape. Unknown members are ignored, as OpenAI's clients expect."""
 
     model_config = ConfigDict(extra="ignore")
 
-    input: str | Annotated[list[str], Field(fail_fast=True, max_length=MAX_INPUTS)]
+    input: _Text | _Texts
     """One text or a list of texts; the server may allow fewer (setting)."""
     model: str
     encoding_format: Literal["float", "base64"] = "float"

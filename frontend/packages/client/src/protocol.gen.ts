@@ -148,7 +148,7 @@ export interface EmbeddingsRequest {
   /**
    * One text or a list of texts; the server may allow fewer (setting).
    */
-  input: string | string[];
+  input: string | [string, ...string[]];
   model: string;
   /**
    * `base64`: little-endian float32.

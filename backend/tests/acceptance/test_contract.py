@@ -1,0 +1,75 @@
+"""`openapi.json` against the server that publishes it: Schemathesis sends what the contract allows, what it forbids
+and what it is silent about, and holds every answer to the contract. All its checks are on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from greenroom.testing import GreenroomServer
+from greenroom.testing.plugin import GreenroomServerFactory
+
+KNOWLEDGE = """
+[dictionaries.models]
+values = ["minilm"]
+[dictionaries.dimensions]
+values = [384]
+[parameters]
+"path.name" = { dictionary = "models", probability = 0.5 }
+"query.models" = { dictionary = "models", probability = 0.5 }
+"body.model" = { dictionary = "models", probability = 0.7 }
+"body.dimensions" = { dictionary = "dimensions", probability = 1.0 }
+"""
+"""What a schema cannot say: which models there are, and how long their vectors are."""
+NOT_READY = """
+[checks.not_a_server_error]
+expected-statuses = ["2xx", "3xx", "4xx", 503]
+[checks.positive_data_acceptance]
+expected-statuses = ["2xx", "3xx", 404, 409, 425, 429, 503]
+"""
+"""While a model is not ready, 425 and 503 answer what is right; they must have the shape that the contract says."""
+CONTRACT_LIMITS = {"GREENROOM_MAX_INPUTS": "2048"}
+"""The contract publishes the most that any server may allow."""
+
+
+@pytest.fixture
+def server(greenroom_server_factory: GreenroomServerFactory) -> GreenroomServer:
+    server: GreenroomServer = greenroom_server_factory(environment=CONTRACT_LIMITS)
+    return server
+
+
+def require_clean(server: GreenroomServer, folder: Path, knowledge: str = KNOWLEDGE) -> None:
+    """Run Schemathesis; its report is the failure's message."""
+    config = folder / "schemathesis.toml"
+    config.write_text(knowledge)
+    program = Path(sys.executable).with_name("schemathesis")
+    deterministic = ["--generation-deterministic"] if os.environ.get("CI") else []
+    done = subprocess.run(
+        [
+            program, "--config-file", config, "run", f"{server.url}/openapi.json", "--checks", "all",
+            "--max-examples", "50", "--generation-database", "none", "--continue-on-failure", "--no-color",
+            "--warnings", "off", *deterministic,
+        ],
+        cwd=folder, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in server.log()
+
+
+def test_a_ready_server_keeps_its_contract(server: GreenroomServer, tmp_path: Path) -> None:
+    server.control.become_ready()
+    require_clean(server, tmp_path)
+
+
+def test_a_server_whose_model_loads_keeps_its_contract(server: GreenroomServer, tmp_path: Path) -> None:
+    server.control.freeze(60)
+    require_clean(server, tmp_path, KNOWLEDGE + NOT_READY)
+
+
+def test_a_server_whose_model_failed_keeps_its_contract(server: GreenroomServer, tmp_path: Path) -> None:
+    server.control.fail("no luck")
+    require_clean(server, tmp_path, KNOWLEDGE + NOT_READY)
