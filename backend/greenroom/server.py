@@ -9,29 +9,52 @@ import logging
 import os
 import socket
 import sys
+from types import FrameType
 
 import uvicorn
+from uvicorn.importer import import_from_string
 
+from greenroom.connections import HttpConnection, PushSocket
 from greenroom.settings import Settings, load_settings
+from greenroom.web.hub import Hub
 from greenroom.words import ConfigError
 
 READY_LINE = "GREENROOM_READY_LINE"
-SEND_BUFFER_BYTES = 32 * 1024
-"""Kernel send buffer of a connection: the default would hide megabytes of stale snapshots from a slow reader."""
-GRACEFUL_SECONDS = 10
+FINISH_SECONDS = 6
+"""For requests in progress once the server was asked to stop. With the goodbyes before (1 s at most) and the end of
+the hosts after (3 s) a stop takes 10 s at most."""
+UNREAD_SECONDS = 30
+"""A client that takes nothing of what it was sent for so long is dropped by the kernel (TCP_USER_TIMEOUT, RFC 5482)."""
+SPARE_FILES = 512
+"""File descriptors beside those of the sockets: requests, hosts, logs, model files."""
 
 
 class _Server(uvicorn.Server):
-    """Says where it listens once it does."""
+    """Says where it listens once it does, and says goodbye before it ends."""
 
-    def __init__(self, config: uvicorn.Config, url: str) -> None:
+    def __init__(self, config: uvicorn.Config, url: str, hub: Hub | None) -> None:
         super().__init__(config)
         self._url = url
+        self._hub = hub
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             print(READY_LINE, json.dumps({"url": self._url, "pid": os.getpid()}), flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, tell the clients to come back later, then let uvicorn finish what is in progress."""
+        for server in self.servers:
+            server.close()  # first: who comes back at once must meet the successor, not us
+        if self._hub is not None:
+            await self._hub.drain()
+        await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal asks for an orderly end. The second means at once: hosts end with their connection."""
+        if self.should_exit:
+            os._exit(128 + sig)
+        super().handle_exit(sig, frame)
 
 
 def serve(app: str) -> int:
@@ -42,12 +65,15 @@ def serve(app: str) -> int:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else ("127.0.0.1" if host == "0.0.0.0" else host)  # noqa: S104 - shown, not bound
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    _allow_files(settings.max_connections + SPARE_FILES)
+    application = import_from_string(app)()
     config = uvicorn.Config(
-        app, factory=True, ws="websockets-sansio", ws_per_message_deflate=False, ws_max_size=64 * 1024,
+        application, http=HttpConnection, ws=PushSocket, ws_per_message_deflate=False, ws_max_size=64 * 1024,
         ws_ping_interval=20, ws_ping_timeout=20, log_config=None, access_log=False, lifespan="on",
-        timeout_graceful_shutdown=GRACEFUL_SECONDS, server_header=False,
+        timeout_graceful_shutdown=FINISH_SECONDS, server_header=False,
     )  # fmt: skip
-    server = _Server(config, f"http://{shown}:{port}")
+    hub = getattr(application.state, "greenroom_hub", None)
+    server = _Server(config, f"http://{shown}:{port}", hub)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after a clean stop
         server.run([listener])
     return 0 if server.started else 3
@@ -62,12 +88,28 @@ def _require_writable(settings: Settings) -> None:
         raise ConfigError(f"The data folder {settings.data} is not writable. Set --data to one that is.")
 
 
+def _allow_files(wanted: int) -> None:
+    """Raise this process's limit of open files to `wanted`, or as far as the machine allows and say what is missing."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if allowed > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        text = (
+            "Only %d files may be open here: too few for GREENROOM_MAX_CONNECTIONS. Raise the limit to %d (ulimit -n)."
+        )
+        logging.getLogger("greenroom").warning(text, allowed, wanted)
+
+
 def _listen(settings: Settings) -> socket.socket:
     """A listening socket. Raises ConfigError that says what to do when the port is taken."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    if sys.platform == "linux":  # inherited by the connections
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
     try:
         listener.bind((settings.host, settings.port))
     except OSError as error:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from greenroom.clock import Clock
+from greenroom.protocol.outgoing import Outgoing
 from greenroom.protocol.snapshot import InitState
 from greenroom.protocol.socket import Event
 from greenroom.readiness.readiness import Readiness
@@ -31,11 +32,11 @@ class Posted:
     """A published snapshot and its one serialisation."""
 
     state: InitState
-    data: bytes
+    outgoing: Outgoing
 
     @property
-    def text(self) -> str:
-        return self.data.decode()
+    def data(self) -> bytes:
+        return self.outgoing.data
 
 
 class Board:
@@ -72,7 +73,7 @@ class Board:
             return self._posted[scope]
         now, at = self._moment
         state = self.readiness.snapshot(scope, seq=self.seq, at=at, now=now)
-        posted = self._posted[scope] = Posted(state, state.to_json())
+        posted = self._posted[scope] = Posted(state, Outgoing.of(state))
         if len(self._posted) > MAX_CACHED_SCOPES:
             self._posted.popitem(last=False)
         return posted

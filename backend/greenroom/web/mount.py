@@ -15,8 +15,9 @@ from starlette.routing import BaseRoute, WebSocketRoute
 
 from greenroom.serving.greenroom import Greenroom
 from greenroom.web import readiness
+from greenroom.web.hub import Hub
 from greenroom.web.problems import GREENROOM_HANDLERS
-from greenroom.web.socket import Hub, init_socket
+from greenroom.web.socket import init_socket
 
 ROUTES: tuple[BaseRoute, ...] = (WebSocketRoute("/ws/init/{client_id}", init_socket), *readiness.ENDPOINTS)
 
@@ -24,7 +25,7 @@ ROUTES: tuple[BaseRoute, ...] = (WebSocketRoute("/ws/init/{client_id}", init_soc
 def attach(app: Starlette, greenroom: Greenroom) -> Greenroom:
     """Give `app` the readiness routes, the errors and the lifespan of `greenroom`, and return it."""
     app.state.greenroom = greenroom
-    app.state.greenroom_hub = Hub(greenroom)
+    app.state.greenroom_hub = hub = Hub(greenroom)
     app.router.routes.extend(ROUTES)
     for kind, handler in GREENROOM_HANDLERS.items():
         app.add_exception_handler(kind, handler)
@@ -32,7 +33,7 @@ def attach(app: Starlette, greenroom: Greenroom) -> Greenroom:
 
     @contextlib.asynccontextmanager
     async def lifespan(started: Any) -> AsyncIterator[Any]:
-        async with greenroom.running(), inner(started) as state:
+        async with greenroom.running(), hub.running(), inner(started) as state:
             yield state
 
     app.router.lifespan_context = lifespan

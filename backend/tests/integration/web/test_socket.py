@@ -138,12 +138,25 @@ def keep_sending(socket: ClientConnection) -> None:
         socket.send('{"type":"pong"}')
 
 
-def test_harmless_frames_of_any_kind_are_ignored(greenroom_server: GreenroomServer) -> None:
+def test_frames_that_are_not_known_yet_are_ignored(greenroom_server: GreenroomServer) -> None:
     with join(greenroom_server) as socket:
-        for message in ('{"type":"pong"}', "not json", b"\x00\xff"):
+        for message in ('{"type":"pong"}', '{"type":"subscribe","to":"everything"}'):
             socket.send(message)
         greenroom_server.control.freeze(33)
         assert until(socket, type="initialization", progress=33)
+
+
+@pytest.mark.parametrize(
+    "nonsense", ["not json", "[]", '{"no":"type"}', '{"type":7}', '{"a":' * 500, b"\x00\xff", "", "\ufffe{}"]
+)
+def test_nonsense_is_explained_and_ends_the_link(greenroom_server: GreenroomServer, nonsense: str | bytes) -> None:
+    with join(greenroom_server) as socket:
+        socket.send(nonsense)
+        assert until(socket, type="error")["code"] == "bad-request"
+        with pytest.raises(ConnectionClosed) as closed:
+            list(frames(socket))
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4400
 
 
 def test_one_address_may_not_take_every_place(greenroom_server_factory: GreenroomServerFactory) -> None:

@@ -1,0 +1,134 @@
+"""uvicorn's connections as we want them: bounded in what they hold, and in how long they are waited for.
+
+uvicorn gives a connection all the time it likes to send the head of a request, takes heads of any size, and keeps a
+socket whose client reads nothing until that client leaves. Both classes here add limits only; HTTP and WebSocket
+themselves stay with uvicorn, httptools and websockets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from greenroom.protocol.outgoing import Outgoing
+from greenroom.web.line import PUSH_EXTENSION
+
+if TYPE_CHECKING:
+    from websockets.http11 import Request
+
+HEAD_SECONDS = 10.0
+"""For a whole request head, from its first byte; for the first byte, from the connection on."""
+MAX_HEAD_BYTES = 64 * 1024
+SOCKET_SEND_BUFFER_BYTES = 32 * 1024
+"""Kernel send buffer of a WebSocket: the default would hide megabytes of stale snapshots from a slow reader. The
+kernel doubles it, for its own bookkeeping."""
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class HttpConnection(HttpToolsProtocol):
+    """HTTP whose request heads have a deadline and a size."""
+
+    _head_timer: asyncio.TimerHandle | None = None
+    _head_bytes = 0
+    _in_head = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._begin_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_head()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(b"431 Request Header Fields Too Large")
+
+    def handle_websocket_upgrade(self) -> None:
+        self._end_head()
+        super().handle_websocket_upgrade()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._begin_head()
+
+    def on_headers_complete(self) -> None:
+        self._end_head()
+        super().on_headers_complete()
+
+    def _begin_head(self) -> None:
+        self._end_head()
+        self._in_head, self._head_bytes = True, 0
+        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._refuse, b"408 Request Timeout")
+
+    def _end_head(self) -> None:
+        self._in_head = False
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _refuse(self, status: bytes) -> None:
+        self._end_head()
+        if not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+            self.transport.close()
+
+
+class PushSocket(WebSocketsSansIOProtocol):
+    """A WebSocket that is its own `greenroom.web.line.Line`, handed to the app as an ASGI extension."""
+
+    on_free: Callable[[], None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.transport.set_write_buffer_limits(high=0)  # "not writable" then means: something is still in our memory
+        self._set_option(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_SEND_BUFFER_BYTES)
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if hasattr(self, "scope"):  # not when the handshake was refused
+            extensions = cast("dict[str, Any]", self.scope["extensions"])
+            extensions[PUSH_EXTENSION] = self
+
+    @property
+    def free(self) -> bool:
+        return self.writable.is_set()
+
+    def write(self, messages: Iterable[Outgoing]) -> None:
+        if not self.close_sent and not self.transport.is_closing():
+            self.transport.write(b"".join([message.frame for message in messages]))
+
+    def abort(self) -> None:
+        self._set_option(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)  # or the kernel keeps its buffer
+        self.transport.abort()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self.on_free is not None:
+            self.on_free()
+
+    def handle_ping(self) -> None:
+        """Answer, unless earlier answers still wait: pings without end must not become pongs without end."""
+        pongs = self.conn.data_to_send()
+        if self.free:
+            self.transport.write(b"".join(pongs))
+
+    def shutdown(self) -> None:
+        """End it, with code 1012. A client that does not read must not keep the server from ending."""
+        super().shutdown()
+        if not self.free:
+            self.abort()
+
+    def _set_option(self, level: int, option: int, value: int | bytes) -> None:
+        connection = self.transport.get_extra_info("socket")
+        if connection is not None and not self.transport.is_closing():
+            connection.setsockopt(level, option, value)
