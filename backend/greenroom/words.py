@@ -13,6 +13,7 @@ GreenroomError
 ├── UnknownModelError        no model of this name is configured
 ├── UnsupportedTaskError     the model exists, and cannot do this
 ├── InvalidInputError        the caller's input breaks a rule; says which and where
+│   └── InputRefusedError    this very input has ended the model's process twice
 ├── PayloadTooLargeError     more bytes than a request may have
 ├── UnsupportedMediaTypeError
 ├── BadRequestError          not even HTTP as it should be
@@ -55,6 +56,7 @@ class ErrorCode(StrEnum):
     UNKNOWN_MODEL = "unknown-model"
     UNSUPPORTED_TASK = "unsupported-task"
     INVALID_INPUT = "invalid-input"
+    INPUT_REFUSED = "input-refused"
     PAYLOAD_TOO_LARGE = "payload-too-large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
     BODY_TOO_SLOW = "body-too-slow"
@@ -164,6 +166,13 @@ class InvalidInputError(GreenroomError):
     def __init__(self, detail: str, faults: tuple[InputFault, ...] = ()) -> None:
         super().__init__(detail)
         self.faults = faults
+
+
+class InputRefusedError(InvalidInputError):
+    """The faults' pointers name each text that is refused. Lasts until somebody forgives it."""
+
+    code = ErrorCode.INPUT_REFUSED
+    title = "This input ends the model's process"
 
 
 class PayloadTooLargeError(GreenroomError):

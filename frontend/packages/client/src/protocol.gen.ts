@@ -19,9 +19,14 @@ export type ErrorCode =
   | "unknown-model"
   | "unsupported-task"
   | "invalid-input"
+  | "input-refused"
   | "payload-too-large"
   | "unsupported-media-type"
+  | "body-too-slow"
+  | "host-refused"
   | "origin-refused"
+  | "not-authorised"
+  | "forbidden"
   | "retry-refused"
   | "overloaded"
   | "deadline-exceeded"
@@ -582,9 +587,14 @@ export const ENUMS = {
     "unknown-model",
     "unsupported-task",
     "invalid-input",
+    "input-refused",
     "payload-too-large",
     "unsupported-media-type",
+    "body-too-slow",
+    "host-refused",
     "origin-refused",
+    "not-authorised",
+    "forbidden",
     "retry-refused",
     "overloaded",
     "deadline-exceeded",
