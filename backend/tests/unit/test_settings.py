@@ -59,3 +59,50 @@ def test_a_wrong_config_file_says_what_is_wrong(tmp_path: Path, text: str, hint:
     file.write_text(text)
     with pytest.raises(ConfigError, match=hint):
         load_specs(file)
+
+
+TOKEN = "0123456789abcdef01234567"
+
+
+def test_only_documented_names_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOCAL", "local", "ENGINE", "engine", "ADMIN_TOKEN", "greenroom_local"):
+        monkeypatch.setenv(name, {"engine": "scripted", "admin_token": TOKEN}.get(name.lower(), "1"))
+    settings = load_settings()
+    assert (settings.local, settings.engine, settings.admin_token) == (False, "local", None)
+
+
+@pytest.mark.parametrize("token", ["short", "x" * 23, "with spaces in it, and long enough", "ü" * 30])
+def test_a_weak_admin_token_stops_the_start_and_is_not_shown(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    monkeypatch.setenv("GREENROOM_ADMIN_TOKEN", token)
+    with pytest.raises(ConfigError, match="openssl rand") as refused:
+        load_settings()
+    assert token not in str(refused.value) + repr(refused.value.__cause__)
+
+
+def test_an_admin_token_is_not_shown_and_an_empty_one_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GREENROOM_ADMIN_TOKEN", TOKEN)
+    settings = load_settings()
+    assert TOKEN not in repr(settings) + str(settings)
+    assert settings.admin_token is not None
+    monkeypatch.setenv("GREENROOM_ADMIN_TOKEN", "")
+    assert load_settings().admin_token is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("GREENROOM_ALLOWED_ORIGINS", "*"),
+        ("GREENROOM_ALLOWED_ORIGINS", "null"),
+        ("GREENROOM_ALLOWED_ORIGINS", "a.example"),
+        ("GREENROOM_ALLOWED_ORIGINS", "https://a.example/"),
+        ("GREENROOM_ALLOWED_HOSTS", "https://a.example"),
+        ("GREENROOM_ALLOWED_HOSTS", "a.example:8000"),
+        ("GREENROOM_ALLOWED_HOSTS", "a.*.example"),
+    ],
+)
+def test_an_entry_that_could_never_match_or_opens_too_much_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError, match=variable):
+        load_settings()
