@@ -15,6 +15,7 @@ from greenroom.serving.greenroom import Greenroom
 from greenroom.settings import Settings, load_settings, load_specs
 from greenroom.sources.table import split
 from greenroom.web import documents, embeddings
+from greenroom.web.base_path import BasePath, require_free
 from greenroom.web.middleware import RequestLog
 from greenroom.web.mount import attach
 from greenroom.web.pages import page_routes
@@ -32,10 +33,11 @@ def create_app(
     configure_logs(settings)
     app = Starlette(
         routes=[*routes, *embeddings.ENDPOINTS, *documents.ROUTES, *page_routes(static)],
-        middleware=[Middleware(RequestLog)],
+        middleware=[Middleware(BasePath, settings.base_path), Middleware(RequestLog)],
         exception_handlers=ALL_HANDLERS,
     )
     attach(app, _greenroom(app, settings))
+    require_free(settings.base_path, app.routes)
     return app
 
 

@@ -71,6 +71,8 @@ def serve(app: str) -> int:
         application, http=HttpConnection, ws=PushSocket, ws_per_message_deflate=False, ws_max_size=64 * 1024,
         ws_ping_interval=20, ws_ping_timeout=20, log_config=None, access_log=False, lifespan="on",
         timeout_graceful_shutdown=FINISH_SECONDS, server_header=False,
+        # Said in any case: left out, uvicorn believes 127.0.0.1 and whomever $FORWARDED_ALLOW_IPS names.
+        proxy_headers=bool(settings.trusted_proxies), forwarded_allow_ips=list(settings.trusted_proxies),
     )  # fmt: skip
     hub = getattr(application.state, "greenroom_hub", None)
     server = _Server(config, f"http://{shown}:{port}", hub)

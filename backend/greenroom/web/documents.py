@@ -18,6 +18,7 @@ from greenroom.protocol.base import SUBPROTOCOL
 from greenroom.protocol.problems import PROBLEM_MEDIA_TYPE, Problem
 from greenroom.protocol.schema import component_schemas
 from greenroom.protocol.snapshot import InitState
+from greenroom.web.base_path import base_of
 from greenroom.web.endpoint import Endpoint, describe_answer, status_text
 
 _REF = "#/components/schemas/{model}"
@@ -29,8 +30,8 @@ def endpoints_of(routes: Iterable[BaseRoute]) -> list[Endpoint]:
     return [route for route in routes if isinstance(route, Endpoint)]
 
 
-def openapi(routes: Iterable[BaseRoute]) -> dict[str, Any]:
-    """OpenAPI 3.1 document of the endpoints among `routes`."""
+def openapi(routes: Iterable[BaseRoute], base: str = "") -> dict[str, Any]:
+    """OpenAPI 3.1 document of the endpoints among `routes`, which stand behind the path `base`."""
     endpoints = endpoints_of(routes)
     paths: dict[str, dict[str, Any]] = {}
     for route in endpoints:
@@ -42,6 +43,7 @@ def openapi(routes: Iterable[BaseRoute]) -> dict[str, Any]:
             "version": __version__,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
+        **({"servers": [{"url": base}]} if base else {}),  # left out, it means "/"
         "paths": dict(sorted(paths.items())),
         "components": {"schemas": component_schemas() | _own_schemas(endpoints)},
     }
@@ -92,8 +94,8 @@ def _json(status: int, schema: dict[str, Any]) -> dict[str, Any]:
     return {"description": text, "content": {"application/json": {"schema": schema}}}
 
 
-def asyncapi() -> dict[str, Any]:
-    """AsyncAPI 3.0 document of the readiness socket."""
+def asyncapi(base: str = "") -> dict[str, Any]:
+    """AsyncAPI 3.0 document of the readiness socket, which stands behind the path `base`."""
     names = [frame.__name__ for frame in _SERVER_FRAMES]
     messages = {name: {"name": name, "payload": {"$ref": f"#/components/schemas/{name}"}} for name in [*names, "Pong"]}
     channel = "#/channels/init"
@@ -102,7 +104,7 @@ def asyncapi() -> dict[str, Any]:
         "info": {"title": "Greenroom", "version": __version__},
         "channels": {
             "init": {
-                "address": "/ws/init/{client_id}",
+                "address": base + "/ws/init/{client_id}",
                 "description": f"Subprotocol `{SUBPROTOCOL}`, or none. The server speaks first.",
                 "parameters": {"client_id": {"description": "1-64 of A-Z a-z 0-9 _ -; a label for logs."}},
                 "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
@@ -123,20 +125,21 @@ def asyncapi() -> dict[str, Any]:
 
 
 async def _openapi(request: Request) -> Response:
-    return Response(json.dumps(openapi(request.app.routes)), media_type="application/json")
+    return Response(json.dumps(openapi(request.app.routes, base_of(request.scope))), media_type="application/json")
 
 
 async def _asyncapi(request: Request) -> Response:
-    return Response(json.dumps(asyncapi()), media_type="application/json")
+    return Response(json.dumps(asyncapi(base_of(request.scope))), media_type="application/json")
 
 
 async def _docs(request: Request) -> Response:
+    base = base_of(request.scope)
     rows = "".join(
-        f"<tr><td>{route.method}</td><td><code>{html.escape(route.path)}</code></td>"
+        f"<tr><td>{route.method}</td><td><code>{html.escape(base + route.path)}</code></td>"
         f"<td>{html.escape(route.operation.summary)}</td></tr>"
         for route in sorted(endpoints_of(request.app.routes), key=lambda route: route.path)
     )
-    return HTMLResponse(_PAGE.replace("ROWS", rows).replace("VERSION", __version__))
+    return HTMLResponse(_PAGE.replace("ROWS", rows).replace("VERSION", __version__).replace("BASE", html.escape(base)))
 
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Greenroom: the contract</title>
@@ -144,7 +147,7 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Greenroom
 <p>The contract for programs: <a href="openapi.json">openapi.json</a> (HTTP),
 <a href="asyncapi.json">asyncapi.json</a> (socket).</p>
 <table><thead><tr><th>Method</th><th>Address</th><th>What it does</th></tr></thead><tbody>ROWS
-<tr><td>WS</td><td><code>/ws/init/{client_id}</code></td><td>Every snapshot, pushed as it happens.</td></tr>
+<tr><td>WS</td><td><code>BASE/ws/init/{client_id}</code></td><td>Every snapshot, pushed as it happens.</td></tr>
 </tbody></table></body></html>"""
 
 ROUTES: tuple[BaseRoute, ...] = (

@@ -1,18 +1,25 @@
-"""`/` and the built web app under `/app/`."""
+"""`/` and the built web app under `/app/`.
+
+The app is built with relative addresses, so that one build serves every base path. Its page answers for routes of
+any depth (`/app/a/b`), where relative addresses would lead astray; so they are made absolute when it is served.
+"""
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from greenroom import __version__
 from greenroom.protocol.answers import Welcome
+from greenroom.web.base_path import base_of
 from greenroom.web.bodies import json_answer
 
 
@@ -21,10 +28,17 @@ def page_routes(static: Path | None) -> list[BaseRoute]:
     built = static is not None and (static / "index.html").is_file()
 
     async def root(request: Request) -> Response:
+        base = base_of(request.scope)
         if built and "text/html" in request.headers.get("accept", ""):
-            return RedirectResponse("/app/", 302)
-        welcome = Welcome(version=__version__, docs="/docs", socket="/ws/init/{client_id}", status="/status")
-        return json_answer(welcome)
+            return RedirectResponse(f"{base}/app/", 302)
+        return json_answer(
+            Welcome(
+                version=__version__,
+                docs=f"{base}/docs",
+                socket=f"{base}/ws/init/{{client_id}}",
+                status=f"{base}/status",
+            )
+        )
 
     routes: list[BaseRoute] = [Route("/", root)]
     if built:
@@ -42,6 +56,14 @@ class _App(StaticFiles):
             if error.status_code != 404 or path.startswith("assets/") or "." in path.rpartition("/")[2]:
                 raise
             response = await super().get_response("index.html", scope)
+        if isinstance(response, FileResponse) and Path(response.path).name == "index.html":
+            response = await _page(Path(response.path), scope)
         immutable = path.startswith("assets/")
         response.headers["cache-control"] = "public, max-age=31536000, immutable" if immutable else "no-cache"
         return response
+
+
+async def _page(file: Path, scope: Scope) -> Response:
+    """No ETag: with the file's own, a browser would keep a page of the base path before this one."""
+    text = await run_in_threadpool(file.read_text, "utf-8")
+    return HTMLResponse(text.replace('"./', f'"{html.escape(scope["root_path"])}/'))

@@ -14,6 +14,7 @@ from starlette.types import ExceptionHandler
 
 from greenroom.protocol.problems import PROBLEM_MEDIA_TYPE, OpenAIError, Problem, ProblemFault, problem_type
 from greenroom.protocol.snapshot import InitState
+from greenroom.web.base_path import own_path
 from greenroom.words import ErrorCode, GreenroomError, InvalidInputError, NotReadyError, OverloadedError
 
 log = structlog.get_logger("greenroom.web")
@@ -45,13 +46,12 @@ def problem_answer(
     faults: tuple[ProblemFault, ...] = (), headers: Mapping[str, str] | None = None,
 ) -> Response:  # fmt: skip
     """A problem document; under `/v1/` with OpenAI's `error` member."""
-    path = request.url.path
     openai = None
-    if path.startswith("/v1/"):
+    if own_path(request.scope).startswith("/v1/"):
         kind = "invalid_request_error" if status < 500 else "server_error"
         openai = OpenAIError(message=detail, type=kind, code=str(code))
     problem = Problem(
-        type=problem_type(code), title=title, status=status, detail=detail, instance=path,
+        type=problem_type(code), title=title, status=status, detail=detail, instance=request.url.path,
         request_id=request_id(request), errors=faults, error=openai,
     )  # fmt: skip
     return Response(problem.to_json(), status, dict(headers or {}), PROBLEM_MEDIA_TYPE)
