@@ -5,8 +5,9 @@ import { defineConfig } from "vite";
 const SERVER = process.env.GREENROOM_URL ?? "http://127.0.0.1:8000";
 const CALLS = ["/api", "/status", "/models", "/health", "/v1"];
 
-export default defineConfig({
-  base: "/app/",
+export default defineConfig(({ command }) => ({
+  // Relative when built: the server makes the page's addresses absolute, under whatever base path it stands.
+  base: command === "build" ? "./" : "/app/",
   plugins: [react()],
   build: {
     outDir: "../../backend/workbench/static",
@@ -21,4 +22,4 @@ export default defineConfig({
       "/ws": { target: SERVER, ws: true },
     },
   },
-});
+}));

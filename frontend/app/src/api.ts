@@ -1,4 +1,5 @@
 import type { ReadyFetch } from "@greenroom/client";
+import { serverUrl } from "./base";
 
 /** What the workbench answers; these two calls are its own, not the protocol's. */
 export interface GoldenPair {
@@ -30,7 +31,7 @@ export async function previewPrompt(
   k: number,
   signal: AbortSignal,
 ): Promise<PromptPreview> {
-  const response = await readyFetch("/api/v1/rfq/preview-prompt", {
+  const response = await readyFetch(serverUrl("/api/v1/rfq/preview-prompt"), {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ description, k }),
@@ -43,7 +44,7 @@ export async function previewPrompt(
 }
 
 export async function goldenPairs(signal: AbortSignal): Promise<GoldenPair[]> {
-  return readAnswer<GoldenPair[]>(await fetch("/api/v1/golden/pairs", { signal }));
+  return readAnswer<GoldenPair[]>(await fetch(serverUrl("/api/v1/golden/pairs"), { signal }));
 }
 
 async function readAnswer<T>(response: Response): Promise<T> {

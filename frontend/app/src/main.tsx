@@ -1,13 +1,16 @@
+import { createGreenroom } from "@greenroom/client";
 import { GreenroomProvider } from "@greenroom/react";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./App";
+import { serverBase } from "./base";
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has lost its #root.");
+const greenroom = createGreenroom({ url: serverBase() });
 createRoot(root).render(
   <StrictMode>
-    <GreenroomProvider>
+    <GreenroomProvider greenroom={greenroom}>
       <App />
     </GreenroomProvider>
   </StrictMode>,
