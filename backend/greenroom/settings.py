@@ -8,8 +8,23 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, TypeAdapter, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)  # fmt: skip
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)  # fmt: skip
 
 from greenroom.words import ConfigError, ModelSpec
 
@@ -23,6 +38,47 @@ DEFAULT_SPEC = ModelSpec(
 _NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 _BASE_PATH_PATTERN = r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+"
 
+_HOST_RULE = re.compile(r"\*|(\*?\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s*?#@]+")
+MIN_TOKEN_CHARACTERS = 24
+"""Of a random token in hexadecimal these are 96 bits: beyond guessing at any rate that a server can answer."""
+
+
+def _split_lower(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip().lower() for part in value.split(",") if part.strip())
+
+
+def _require_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise ValueError(f"{origin!r} is no origin; write each in full, without a path: https://a.example")
+    return origins
+
+
+def _require_hosts(hosts: tuple[str, ...]) -> tuple[str, ...]:
+    for host in hosts:
+        if not _HOST_RULE.fullmatch(host):
+            raise ValueError(f"{host!r} is no host name; write names alone: a.example, .a.example or *")
+    return hosts
+
+
+def _require_strong(token: SecretStr | None) -> SecretStr | None:
+    """An empty one counts as none: that is what a line without a value in `.env` gives."""
+    secret = token.get_secret_value() if token else ""
+    if secret and (len(secret) < MIN_TOKEN_CHARACTERS or not re.fullmatch(r"[!-~]+", secret)):
+        raise ValueError(
+            f"at least {MIN_TOKEN_CHARACTERS} characters are needed, ASCII and without spaces. "
+            "Make one with: openssl rand -hex 32"
+        )
+    return token if secret else None
+
+
+_Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_lower), AfterValidator(_require_origins)]
+_Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_lower), AfterValidator(_require_hosts)]
+_Token = Annotated[SecretStr | None, AfterValidator(_require_strong)]
+
 
 def _named(env: str) -> AliasChoices:
     return AliasChoices(env, env.removeprefix("GREENROOM_").lower())
@@ -31,7 +87,10 @@ def _named(env: str) -> AliasChoices:
 class Settings(BaseSettings):
     """Everything an operator can set. Field names are for code, the upper-case alias is the variable."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", populate_by_name=True, frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", populate_by_name=True, frozen=True,
+        case_sensitive=True, hide_input_in_errors=True,
+    )  # fmt: skip
 
     host: str = Field("127.0.0.1", validation_alias=_named("HOST"))
     port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, validation_alias=_named("PORT"))
@@ -44,36 +103,70 @@ class Settings(BaseSettings):
     engine: Literal["local", "scripted"] = Field("local", validation_alias=_named("GREENROOM_ENGINE"))
     """`scripted`: no model at all; tests drive it through control routes."""
     local: bool = Field(False, validation_alias=_named("GREENROOM_LOCAL"))
-    """Set by start-local.sh: log for a person at a terminal."""
+    """Set by start-local.sh: log for a person at a terminal; admin calls from this very machine need no token."""
     not_ready_status: Literal[425, 503] = Field(425, validation_alias=_named("GREENROOM_NOT_READY_STATUS"))
     max_wait_seconds: Annotated[float, Field(ge=0)] = Field(30.0, validation_alias=_named("GREENROOM_MAX_WAIT_SECONDS"))
     """Longest hold of a request with `Prefer: wait=N`."""
-    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), validation_alias=_named("GREENROOM_ALLOWED_ORIGINS")
-    )
+    allowed_origins: _Origins = Field((), validation_alias=_named("GREENROOM_ALLOWED_ORIGINS"))
+    """Origins whose pages may open sockets, write and (CORS) read, beside our own and loopback's."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (), validation_alias=_named("GREENROOM_TRUSTED_PROXIES")
     )
     """Addresses and networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed; of nobody else's."""
     base_path: str = Field("", validation_alias=_named("GREENROOM_BASE_PATH"))
     """Where a proxy shows the server, such as `/greenroom`; empty: at the host's root."""
+    allowed_hosts: _Hosts = Field((), validation_alias=_named("GREENROOM_ALLOWED_HOSTS"))
+    """Further names that the server goes by: `a.example`, `.a.example` or `*.a.example` for all names under it, `*`
+    for any. HOST, `localhost` and addresses need no mention."""
+    probes_any_host: bool = Field(False, validation_alias=_named("GREENROOM_PROBES_ANY_HOST"))
+    """Whether `/health`, `/livez` and `/readyz` answer under any name."""
+    admin_token: _Token = Field(None, validation_alias=_named("GREENROOM_ADMIN_TOKEN"))
+    """Opens the admin calls; None closes them (but see `local`)."""
     max_body_bytes: Annotated[int, Field(gt=0)] = Field(
         4 * 1024 * 1024, validation_alias=_named("GREENROOM_MAX_BODY_BYTES")
     )
+    body_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+        30.0, validation_alias=_named("GREENROOM_BODY_TIMEOUT_SECONDS")
+    )
+    """Longest time that a request's body may take to arrive; then 408."""
     max_inputs: Annotated[int, Field(gt=0)] = Field(256, validation_alias=_named("GREENROOM_MAX_INPUTS"))
     max_text_characters: Annotated[int, Field(gt=0)] = Field(
         10_000, validation_alias=_named("GREENROOM_MAX_TEXT_CHARACTERS")
     )
+    max_requests: Annotated[int, Field(gt=0)] = Field(1000, validation_alias=_named("GREENROOM_MAX_REQUESTS"))
+    """HTTP requests in progress, held ones included; more get 429. Probes are always answered."""
+    calls_per_minute: Annotated[int, Field(ge=0)] = Field(0, validation_alias=_named("GREENROOM_CALLS_PER_MINUTE"))
+    """Guarded calls from one address; 0 is no limit. Off by default: a company behind one address is one address, and
+    the models' queues are bounded anyway."""
+    retries_per_minute: Annotated[int, Field(gt=0)] = Field(10, validation_alias=_named("GREENROOM_RETRIES_PER_MINUTE"))
+    """`POST /models/{name}/retry` from one address."""
     max_connections: Annotated[int, Field(gt=0)] = Field(10_000, validation_alias=_named("GREENROOM_MAX_CONNECTIONS"))
     max_connections_per_address: Annotated[int, Field(gt=0)] = Field(
         100, validation_alias=_named("GREENROOM_MAX_CONNECTIONS_PER_ADDRESS")
     )
+    slow_reader_seconds: Annotated[float, Field(gt=0)] = Field(
+        10.0, validation_alias=_named("GREENROOM_SLOW_READER_SECONDS")
+    )
+    """A socket whose client took nothing for so long is cut off."""
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", validation_alias=_named("GREENROOM_LOG_LEVEL")
     )
     log_format: Literal["auto", "console", "json"] = Field("auto", validation_alias=_named("GREENROOM_LOG_FORMAT"))
 
-    @field_validator("allowed_origins", "trusted_proxies", mode="before")
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:  # fmt: skip
+        """Only the documented names count: the fields' own are for code, and somebody else's variable `local` or
+        `engine` must not open anything."""
+        for source in (env_settings, dotenv_settings):
+            if isinstance(source, EnvSettingsSource):
+                source.env_vars = {name: value for name, value in source.env_vars.items() if name.isupper()}
+        return init_settings, env_settings, dotenv_settings
+
+    @field_validator("trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
