@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 HEAD_SECONDS = 10.0
 """For a whole request head, from its first byte; for the first byte, from the connection on."""
 MAX_HEAD_BYTES = 64 * 1024
-SOCKET_SEND_BUFFER_BYTES = 32 * 1024
+SOCKET_SEND_BUFFER_BYTES = 16 * 1024
 """Kernel send buffer of a WebSocket: the default would hide megabytes of stale snapshots from a slow reader. The
 kernel doubles it, for its own bookkeeping."""
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -47,11 +47,11 @@ class HttpConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        super().data_received(data)
         if self._in_head:
             self._head_bytes += len(data)
-        super().data_received(data)
-        if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
-            self._refuse(b"431 Request Header Fields Too Large")
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(b"431 Request Header Fields Too Large")
 
     def handle_websocket_upgrade(self) -> None:
         self._end_head()

@@ -50,6 +50,7 @@ class Board:
         self._posted: OrderedDict[tuple[str, ...], Posted] = OrderedDict()
         self._wake_pump = asyncio.Event()
         self._changed: asyncio.Future[None] | None = None
+        self._closing = False
         self.rounds = 0
         """How often the pump has woken those who wait; taken before looking, it makes `changed` lose nothing."""
         self._listeners: set[Callable[[Event], None]] = set()
@@ -105,10 +106,18 @@ class Board:
             self._changed = asyncio.get_running_loop().create_future()
         await asyncio.shield(self._changed)
 
-    async def wait_until_ready(self, scope: tuple[str, ...]) -> None:
-        """Wait until every model of `scope` is ready, for as long as it takes."""
+    async def wait_until_ready(self, scope: tuple[str, ...]) -> bool:
+        """Wait until every model of `scope` is ready, for as long as it takes; False when the server ends first."""
         while not self.readiness.is_ready(scope):
+            if self._closing:
+                return False
             await self.changed()
+        return True
+
+    def close(self) -> None:
+        """Nobody need wait any longer: the server is about to end."""
+        self._closing = True
+        self._wake_everybody()
 
     async def pump(self) -> None:
         """Publish and wake, for ever. On the event loop's own time: a clock that tests hold still must not

@@ -106,6 +106,15 @@ class GreenroomServer:
             self._process.kill()
             self._process.wait(STOP_DEADLINE_SECONDS)
 
+    def signal(self, which: signal.Signals) -> None:
+        """Send a signal to the server process alone."""
+        if self._process is not None:
+            self._process.send_signal(which)
+
+    def wait(self, seconds: float = STOP_DEADLINE_SECONDS) -> int:
+        """Wait for the server process to end by itself; its exit status. Raises subprocess.TimeoutExpired."""
+        return self._process.wait(seconds) if self._process is not None else 0
+
     def restart(self, forget: bool = False) -> None:
         """Another life on the same port. `forget`: without the data and the log of those before."""
         self._end(signal.SIGTERM)

@@ -3,7 +3,7 @@
 One task goes round all connections: after each publication, and once a second. A connection holds no messages, only
 how far it got (the `seq` and the event it saw last); when its line is free it gets what is newest, when it is not,
 it is passed over and gets what is newest once it is. That is the conflating slot of PROTOCOL §2, at no bytes each.
-A line that has not been free for SEND_DEADLINE_SECONDS is cut off.
+A line that has not been free for GREENROOM_SLOW_READER_SECONDS is cut off.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ log = structlog.get_logger("greenroom.web")
 
 HEARTBEAT_SECONDS = 10.0
 MAX_MESSAGE_BYTES = 4096
-SEND_DEADLINE_SECONDS = 10.0
 ROUND_SECONDS = 1.0
 CONNECTIONS_PER_TURN = 64
 """After so many the hub lets the event loop turn: at about 10 µs for each write, everybody else waits < 1 ms."""
@@ -121,9 +120,10 @@ class Hub:
             line.on_free = None
 
     async def drain(self) -> None:
-        """Ask every client to come back later, each at a moment of its own, and wait until most know.
+        """End every wait, ask every client to come back later at a moment of its own, and give them time to hear it.
 
         Their reconnects are spread so that a successor is met by at most RECONNECTS_PER_SECOND."""
+        self._board.close()
         spread = min(len(self) / RECONNECTS_PER_SECOND, MAX_RECONNECT_SECONDS)
         for connection in tuple(self._connections):
             if connection.line.free:
@@ -167,7 +167,7 @@ class Hub:
         """Cut off a client whose line has not been free for too long."""
         if connection.waits_since is None:
             connection.waits_since = now
-        elif now - connection.waits_since >= SEND_DEADLINE_SECONDS:
+        elif now - connection.waits_since >= self._greenroom.settings.slow_reader_seconds:
             log.info("socket_too_slow", seconds=round(now - connection.waits_since, 1))
             connection.line.abort()
 
