@@ -17,7 +17,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from greenroom.testing import Control, GreenroomServer
+from greenroom.testing import GreenroomServer
 from greenroom.testing.plugin import GreenroomServerFactory
 from tests.integration.web.sockets import masked_frame, upgrade
 
@@ -42,30 +42,17 @@ def large_server(greenroom_server_factory: GreenroomServerFactory, tmp_path: Pat
     return greenroom_server_factory(folder=tmp_path, environment={"GREENROOM_SLOW_READER_SECONDS": "1.5"})
 
 
-def publish_until(control: Control, stop: threading.Event) -> None:
-    while not stop.is_set():
-        for percent in (31, 32):
-            control.freeze(percent, model="m0")
-        time.sleep(0.05)
-
-
 def test_a_client_that_never_reads_is_cut_off_and_the_others_do_not_notice(large_server: GreenroomServer) -> None:
-    stop = threading.Event()
-    publisher = threading.Thread(target=publish_until, args=(large_server.control, stop))
     stalled = upgrade(large_server.url, receive_buffer=4096)
     with connect(socket_url(large_server), max_size=None) as reader:
-        publisher.start()
-        try:
-            began = time.monotonic()
-            while "socket_too_slow" not in large_server.log():
-                assert time.monotonic() - began < 30
-                wait_for(reader, type="initialization")
-        finally:
-            stop.set()
-            publisher.join()
+        for percent in range(1, 99):
+            large_server.control.freeze(percent, model="m0")
+            wait_for(reader, type="initialization")
+            if "socket_too_slow" in large_server.log():
+                break
         with pytest.raises(ConnectionResetError):
             read_all(stalled)
-        large_server.control.freeze(50, model="m0")
+        large_server.control.freeze(99, model="m0")
         wait_for(reader, type="initialization")
     stalled.close()
 
@@ -94,17 +81,17 @@ def test_a_client_that_reads_again_gets_the_newest_and_little_that_is_stale(
 
 def test_a_stopping_server_says_when_to_come_back_to_each_its_own_time(greenroom_server: GreenroomServer) -> None:
     delays = set()
-    links = [connect(socket_url(greenroom_server)) for _ in range(5)]
-    for link in links:
-        wait_for(link, type="initialization")
-    greenroom_server.signal(signal.SIGTERM)
-    for link in links:
-        delays.add(wait_for(link, type="draining")["reconnect_in_ms"])
-        with pytest.raises(ConnectionClosed) as closed:
-            read_on(link)
-        assert closed.value.rcvd is not None
-        assert closed.value.rcvd.code == 1012
-        link.close()
+    with contextlib.ExitStack() as stack:
+        links = [stack.enter_context(connect(socket_url(greenroom_server))) for _ in range(5)]
+        for link in links:
+            wait_for(link, type="initialization")
+        greenroom_server.signal(signal.SIGTERM)
+        for link in links:
+            delays.add(wait_for(link, type="draining")["reconnect_in_ms"])
+            with pytest.raises(ConnectionClosed) as closed:
+                read_on(link)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1012
     assert len(delays) > 1
     assert all(500 <= int(str(delay)) <= 1500 for delay in delays)
 
