@@ -31,6 +31,28 @@ def test_a_wrong_value_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> No
         load_settings()
 
 
+@pytest.mark.parametrize("value", ["*", "proxy.example", "10.0.0.1/8", "0.0.0.0/0", "::/0"])
+def test_only_addresses_and_networks_can_be_trusted(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("GREENROOM_TRUSTED_PROXIES", f"127.0.0.1,{value}")
+    with pytest.raises(ConfigError, match="GREENROOM_TRUSTED_PROXIES"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("value", "base"), [("", ""), ("/", ""), ("/greenroom/", "/greenroom"), ("/a/b-1.0", "/a/b-1.0")]
+)
+def test_a_base_path_is_kept_without_its_last_slash(monkeypatch: pytest.MonkeyPatch, value: str, base: str) -> None:
+    monkeypatch.setenv("GREENROOM_BASE_PATH", value)
+    assert load_settings().base_path == base
+
+
+@pytest.mark.parametrize("value", ["greenroom", "//host", "/a/../b", "/a b", "/a?b", "https://a.example/b", "/a\n"])
+def test_a_base_path_is_a_plain_path(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("GREENROOM_BASE_PATH", value)
+    with pytest.raises(ConfigError, match="GREENROOM_BASE_PATH"):
+        load_settings()
+
+
 def test_without_a_config_file_the_default_model_serves(tmp_path: Path) -> None:
     assert load_specs(tmp_path / "greenroom.toml") == (DEFAULT_SPEC,)
 
