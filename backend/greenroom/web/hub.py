@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import structlog
 
@@ -58,10 +59,13 @@ class Connection:
 
 
 class Hub:
-    """All open connections. `running()` for the server's life; the endpoint takes a `seat` and joins with it."""
+    """All open connections. `running()` for the server's life; the endpoint takes a `seat` and joins with it.
 
-    def __init__(self, greenroom: Greenroom) -> None:
+    `now`: seconds on a clock that only rises; by it heartbeats and deadlines go."""
+
+    def __init__(self, greenroom: Greenroom, now: Callable[[], float] = time.monotonic) -> None:
         self._greenroom = greenroom
+        self._now = now
         self._board = greenroom.board
         self._connections: dict[Connection, None] = {}
         self._by_address: Counter[str] = Counter()
@@ -80,7 +84,6 @@ class Hub:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Serve the connections until left."""
-        self._loop = asyncio.get_running_loop()
         stop_listening = self._board.listen(self._remember)
         task = asyncio.create_task(self._run(), name="hub")
         try:
@@ -110,9 +113,9 @@ class Hub:
     def joined(self, line: Line, scope: tuple[str, ...]) -> Iterator[None]:
         """Greet the client at the end of `line` and keep it up to date about `scope`."""
         connection = Connection(line, scope, self._events_made)
-        line.on_free = lambda: self._advance(connection, self._loop.time())
+        line.on_free = lambda: self._advance(connection, self._now())
         self._connections[connection] = None
-        self._write(connection, [self._hello, *self._news(connection)], self._loop.time())
+        self._write(connection, [self._hello, *self._news(connection)], self._now())
         try:
             yield
         finally:
@@ -140,15 +143,16 @@ class Hub:
     async def _run(self) -> None:
         while True:
             seen = self._board.rounds
-            await self._go_round()
+            await self.go_round()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(ROUND_SECONDS):
                     await self._board.changed(seen)
 
-    async def _go_round(self) -> None:
+    async def go_round(self) -> None:
+        """Bring everybody up to date, as far as their lines allow."""
         for count, connection in enumerate(tuple(self._connections), start=1):
             if connection in self._connections:
-                self._advance(connection, self._loop.time())
+                self._advance(connection, self._now())
             if count % CONNECTIONS_PER_TURN == 0:
                 await asyncio.sleep(0)
 
