@@ -106,7 +106,7 @@ class GreenroomServer:
             self._process.kill()
             self._process.wait(STOP_DEADLINE_SECONDS)
 
-    def signal(self, which: signal.Signals) -> None:
+    def send_signal(self, which: signal.Signals) -> None:
         """Send a signal to the server process alone."""
         if self._process is not None:
             self._process.send_signal(which)

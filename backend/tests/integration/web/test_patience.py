@@ -85,7 +85,7 @@ def test_a_stopping_server_says_when_to_come_back_to_each_its_own_time(greenroom
         links = [stack.enter_context(connect(socket_url(greenroom_server))) for _ in range(5)]
         for link in links:
             wait_for(link, type="initialization")
-        greenroom_server.signal(signal.SIGTERM)
+        greenroom_server.send_signal(signal.SIGTERM)
         for link in links:
             delays.add(wait_for(link, type="draining")["reconnect_in_ms"])
             with pytest.raises(ConnectionClosed) as closed:
@@ -107,7 +107,7 @@ def test_a_client_that_reads_nothing_does_not_hold_up_a_stop(large_server: Green
         for percent in range(10, 30):
             large_server.control.freeze(percent, model="m0")
             wait_for(reader, type="initialization")
-    large_server.signal(signal.SIGTERM)
+    large_server.send_signal(signal.SIGTERM)
     large_server.wait(5)
     stalled.close()
 
@@ -121,7 +121,7 @@ def test_a_held_request_is_answered_when_the_server_stops(greenroom_server: Gree
             b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
         )
         greenroom_server.control.snapshot()  # came later, so the other one is held by now
-        greenroom_server.signal(signal.SIGTERM)
+        greenroom_server.send_signal(signal.SIGTERM)
         assert b" 425 " in asking.recv(65536)
     greenroom_server.wait(5)
 
@@ -133,10 +133,10 @@ def test_the_second_signal_ends_the_server_at_once_and_its_hosts_with_it(greenro
     asking.start()
     while greenroom_server.control.state()["models"]["minilm"]["held_calls"] == 0:
         time.sleep(0.02)
-    greenroom_server.signal(signal.SIGTERM)
+    greenroom_server.send_signal(signal.SIGTERM)
     with pytest.raises(subprocess.TimeoutExpired):
         greenroom_server.wait(1)
-    greenroom_server.signal(signal.SIGTERM)
+    greenroom_server.send_signal(signal.SIGTERM)
     assert greenroom_server.wait(1) == 128 + signal.SIGTERM
     asking.join(10)
 

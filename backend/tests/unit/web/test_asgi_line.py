@@ -80,7 +80,7 @@ def test_the_conversation_is_the_same_as_under_our_own_server(tmp_path: Path) ->
     with TestClient(app, base_url="http://localhost") as client, client.websocket_connect("/ws/init/test") as link:
         assert link.receive_json()["type"] == "hello"
         assert link.receive_json()["type"] == "initialization"
-        client.app.state.greenroom.board.touch()
+        app.state.greenroom.board.touch()
         assert link.receive_json()["seq"] > 1
         link.send_text("x" * 5000)
         with pytest.raises(WebSocketDisconnect) as closed:
