@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -80,7 +81,7 @@ def _run_one(one: Bench, about: str, options: argparse.Namespace, runs: list[Run
     try:
         report = one.measure(Plan(options.rounds, options.warmups, _say))
     except Exception as error:
-        print(f"{one.name} failed: {type(error).__name__}: {error}", file=sys.stderr)
+        print(f"{one.name} failed: {''.join(traceback.format_exception_only(error))}", file=sys.stderr)
         return False
     finally:
         _say("")

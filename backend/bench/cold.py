@@ -58,8 +58,8 @@ def measure(plan: Plan) -> Report:
 def _dtype_after_a_load(data: str) -> str:
     """Fill `data` with what one load leaves; the dtype that the host chose."""
     port = free_port()
-    with running(["-m", "greenroom", "serve", "--data", data, "--port", str(port)]):
-        first_answer(port, "/readyz")
+    with running(["-m", "greenroom", "serve", "--data", data, "--port", str(port)]) as process:
+        first_answer(process, port, "/readyz")
         with Connection(port) as connection:
             dtype: str = connection.get("/models/status").json()["models"][0]["dtype"]
         _wait_for_history(Path(data))
@@ -80,8 +80,8 @@ def _ours_at_first() -> Mapping[str, float]:
 def _ours(data: str) -> Mapping[str, float]:
     port = free_port()
     begun = time.perf_counter()
-    with running(["-m", "greenroom", "serve", "--data", data, "--port", str(port)]):
-        first_answer(port, "/health")
+    with running(["-m", "greenroom", "serve", "--data", data, "--port", str(port)]) as process:
+        first_answer(process, port, "/health")
         health = time.perf_counter() - begun
         with Connection(port) as connection:
             _embed(connection)

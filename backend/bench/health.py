@@ -46,8 +46,8 @@ def _ours() -> Mapping[str, float]:
     port = free_port()
     with tempfile.TemporaryDirectory() as data:
         command = ["-m", "greenroom", "serve", "--app", "bench.ticking_app:create_app", "--data", data]
-        with running([*command, "--port", str(port)]):
-            first_answer(port, "/health")
+        with running([*command, "--port", str(port)]) as process:
+            first_answer(process, port, "/health")
             with Connection(port) as connection:
                 latencies = _ask_until_ready(connection)
                 for _ in range(KILLS):
@@ -59,8 +59,8 @@ def _ours() -> Mapping[str, float]:
 def _in_thread(folder: str) -> Mapping[str, float]:
     port = free_port()
     command = ["-m", "uvicorn", "bench.opponents.starlette_in_thread:app", "--no-access-log", "--port", str(port)]
-    with running(command, environment={**offline(), "MODEL_FOLDER": folder}):
-        first_answer(port, "/health")
+    with running(command, environment={**offline(), "MODEL_FOLDER": folder}) as process:
+        first_answer(process, port, "/health")
         with Connection(port) as connection:
             return _figures(connection, _ask_until_ready(connection))
 

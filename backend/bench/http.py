@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 import socket
+import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -81,13 +82,17 @@ def answer_length(data: bytes | bytearray) -> int:
     return head + 4 + (int(found[1]) if found else 0)
 
 
-def first_answer(port: int, path: str, *, seconds: float = 60.0, pause_seconds: float = 0.002) -> Answer:
-    """Connect again and again until `path` answers 200. Raises TimeoutError."""
+def first_answer(
+    process: subprocess.Popen[bytes], port: int, path: str, *, seconds: float = 60.0, pause_seconds: float = 0.002
+) -> Answer:
+    """Connect again and again until `path` answers 200. Raises TimeoutError, RuntimeError when `process` ended."""
     limit = time.monotonic() + seconds
     while time.monotonic() < limit:
         with contextlib.suppress(OSError), Connection(port) as connection:
             answer = connection.get(path)
             if answer.status == 200:
                 return answer
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with status {process.returncode} before {path} answered")
         time.sleep(pause_seconds)
     raise TimeoutError(f"{path} did not answer 200 within {seconds:g} s")

@@ -39,8 +39,8 @@ def measure(plan: Plan) -> Report:
 def _first_health(command: Sequence[str], environment: Mapping[str, str]) -> dict[str, float]:
     port = free_port()
     begun = time.perf_counter()
-    with running([*command, "--port", str(port)], environment=environment):
-        first_answer(port, "/health")
+    with running([*command, "--port", str(port)], environment=environment) as process:
+        first_answer(process, port, "/health")
         return {"health": time.perf_counter() - begun}
 
 
