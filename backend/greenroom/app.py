@@ -16,7 +16,8 @@ from greenroom.settings import Settings, load_settings, load_specs
 from greenroom.sources.table import split
 from greenroom.web import documents, embeddings
 from greenroom.web.base_path import BasePath, require_free
-from greenroom.web.middleware import RequestLog
+from greenroom.web.doors import Crowd, Doors
+from greenroom.web.middleware import BugAnswers, Cors, RequestLog
 from greenroom.web.mount import attach
 from greenroom.web.pages import page_routes
 from greenroom.web.problems import ALL_HANDLERS
@@ -33,12 +34,25 @@ def create_app(
     configure_logs(settings)
     app = Starlette(
         routes=[*routes, *embeddings.ENDPOINTS, *documents.ROUTES, *page_routes(static)],
-        middleware=[Middleware(BasePath, settings.base_path), Middleware(RequestLog)],
+        middleware=_middleware(settings),
         exception_handlers=ALL_HANDLERS,
     )
     attach(app, _greenroom(app, settings))
     require_free(settings.base_path, app.routes)
     return app
+
+
+def _middleware(settings: Settings) -> list[Middleware]:
+    """Outermost first. Whatever refuses or fails stands inside of what every answer gets: id, headers, CORS."""
+    cors = [Middleware(Cors, settings.allowed_origins)] if settings.allowed_origins else []
+    return [
+        Middleware(BasePath, settings.base_path),
+        Middleware(RequestLog),
+        *cors,
+        Middleware(BugAnswers),
+        Middleware(Doors, settings),
+        Middleware(Crowd, settings.max_requests),
+    ]
 
 
 def mount(app: Starlette, settings: Settings | None = None) -> Greenroom:

@@ -1,4 +1,5 @@
-"""Around every request: an id, one log line with the latency, and headers that close what a page does not need."""
+"""Around every request: an id, one log line with the latency, headers that close what a page does not need, and an
+answer even where our own code fails."""
 
 from __future__ import annotations
 
@@ -8,17 +9,35 @@ import time
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from greenroom.web.base_path import own_path
+from greenroom.web.hosts import PROBES
+from greenroom.web.problems import on_bug
 
 log = structlog.get_logger("greenroom.access")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_QUIET_PATHS = frozenset({"/health", "/livez", "/readyz", "/status"})
+_QUIET_PATHS = PROBES | {"/status"}
+_SHOWN_CHARACTERS = 200
+_NOTHING = "default-src 'none'; frame-ancestors 'none'"
+_PAGE = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+"""What a page may do: load what we serve, and talk to us. Nothing inline, nothing from anywhere else."""
 SECURITY_HEADERS = {
-    "content-security-policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'",
     "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+"""On every answer, unless the endpoint has set its own. CORS is not touched by the resource policy, which is about
+answers that a page embeds without asking. Whether all is HTTPS (HSTS) is for the proxy to say, which has the keys."""
 
 
 class RequestLog:
@@ -48,6 +67,8 @@ def _stamping(scope: Scope, send: Send, seen: dict[str, int]) -> Send:
             seen["status"] = message["status"]
             headers = MutableHeaders(raw=message.setdefault("headers", []))
             headers["x-request-id"] = scope["greenroom.request_id"]
+            is_page = headers.get("content-type", "").startswith("text/html")
+            headers.setdefault("content-security-policy", _PAGE if is_page else _NOTHING)
             for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
         await send(message)
@@ -56,9 +77,56 @@ def _stamping(scope: Scope, send: Send, seen: dict[str, int]) -> Send:
 
 
 def _log(scope: Scope, status: int | None, seconds: float) -> None:
-    write = log.debug if scope["path"] in _QUIET_PATHS else log.info
+    write = log.debug if own_path(scope) in _QUIET_PATHS else log.info
     write(
         "request" if scope["type"] == "http" else "socket",
-        method=scope.get("method", "WS"), path=scope["path"], status=status,
+        method=scope.get("method", "WS"), path=_shown(scope["path"]), status=status,
         ms=round(seconds * 1000, 2), request_id=scope["greenroom.request_id"],
     )  # fmt: skip
+
+
+def _shown(path: str) -> str:
+    """A path as one harmless line: `%0a` must not begin a line of its own, nor `%1b` command somebody's terminal."""
+    path = path[:_SHOWN_CHARACTERS]
+    return path if path.isprintable() else ascii(path)[1:-1]
+
+
+class BugAnswers:
+    """Pure ASGI middleware: what nobody has foreseen becomes a 500 problem.
+
+    Starlette would do that outside of all middleware, where no request id and no header is added any more."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as bug:
+            answer = await on_bug(Request(scope), bug)
+            if begun:
+                raise  # the server ends the connection: a cut answer must not look whole
+            await answer(scope, receive, send)
+
+
+class Cors(CORSMiddleware):
+    """What pages of `GREENROOM_ALLOWED_ORIGINS` may send and read (PROTOCOL §3)."""
+
+    def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
+        super().__init__(
+            app,
+            allow_origins=origins,
+            allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
+            allow_headers=("Authorization", "Content-Type", "Prefer", "Idempotency-Key"),
+            expose_headers=("Retry-After", "Location", "Preference-Applied", "X-Cache", "x-should-retry"),
+        )

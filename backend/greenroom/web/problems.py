@@ -10,12 +10,21 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ExceptionHandler
+from starlette.types import ExceptionHandler, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from greenroom.protocol.problems import PROBLEM_MEDIA_TYPE, OpenAIError, Problem, ProblemFault, problem_type
 from greenroom.protocol.snapshot import InitState
 from greenroom.web.base_path import own_path
-from greenroom.words import ErrorCode, GreenroomError, InvalidInputError, NotReadyError, OverloadedError
+from greenroom.words import (
+    BodyTooSlowError,
+    ErrorCode,
+    GreenroomError,
+    InvalidInputError,
+    NotAuthorisedError,
+    NotReadyError,
+    OverloadedError,
+)  # fmt: skip
 
 log = structlog.get_logger("greenroom.web")
 
@@ -45,16 +54,18 @@ def problem_answer(
     request: Request, code: ErrorCode, title: str, status: int, detail: str,
     faults: tuple[ProblemFault, ...] = (), headers: Mapping[str, str] | None = None,
 ) -> Response:  # fmt: skip
-    """A problem document; under `/v1/` with OpenAI's `error` member."""
+    """A problem document; under `/v1/` with OpenAI's `error` member.
+
+    Its `instance` is not `request.url.path`: that takes the Host header apart, which may be what is wrong."""
     openai = None
     if own_path(request.scope).startswith("/v1/"):
         kind = "invalid_request_error" if status < 500 else "server_error"
         openai = OpenAIError(message=detail, type=kind, code=str(code))
     problem = Problem(
-        type=problem_type(code), title=title, status=status, detail=detail, instance=request.url.path,
+        type=problem_type(code), title=title, status=status, detail=detail, instance=request.scope["path"],
         request_id=request_id(request), errors=faults, error=openai,
     )  # fmt: skip
-    return Response(problem.to_json(), status, dict(headers or {}), PROBLEM_MEDIA_TYPE)
+    return Response(problem.to_json(), status, {"cache-control": "no-store", **(headers or {})}, PROBLEM_MEDIA_TYPE)
 
 
 def not_ready_answer(request: Request, names: tuple[str, ...]) -> Response:
@@ -76,11 +87,29 @@ async def on_greenroom_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, GreenroomError)  # noqa: S101 - Starlette's handler type is wider than what it passes
     if isinstance(error, NotReadyError):
         return not_ready_answer(request, error.names)
-    headers = {"retry-after": str(error.retry_after_seconds)} if isinstance(error, OverloadedError) else {}
     faults: tuple[ProblemFault, ...] = ()
     if isinstance(error, InvalidInputError):
         faults = tuple(ProblemFault(pointer=fault.pointer, detail=fault.detail) for fault in error.faults)
-    return problem_answer(request, error.code, error.title, error.status, str(error), faults, headers)
+    return problem_answer(request, error.code, error.title, error.status, str(error), faults, _headers(error))
+
+
+def _headers(error: GreenroomError) -> dict[str, str]:
+    if isinstance(error, OverloadedError):
+        return {"retry-after": str(error.retry_after_seconds)}
+    if isinstance(error, NotAuthorisedError):
+        return {"www-authenticate": "Bearer"}  # RFC 6750 §3
+    if isinstance(error, BodyTooSlowError):
+        return {"connection": "close"}  # RFC 9110 §15.5.9
+    return {}
+
+
+async def refuse(scope: Scope, receive: Receive, send: Send, error: GreenroomError) -> None:
+    """Answer a request or a socket's handshake with `error`, from a middleware, where no handler is at work."""
+    if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
+        await WebSocketClose()(scope, receive, send)  # a server without denial answers makes it a bare 403
+        return
+    answer = await on_greenroom_error(Request({**scope, "type": "http", "method": scope.get("method", "GET")}), error)
+    await answer(scope, receive, send)
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
@@ -94,7 +123,7 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
 
 async def on_bug(request: Request, error: Exception) -> Response:
     """Handler for everything unforeseen: the log gets the trace, the client gets the request id."""
-    log.error("unhandled_exception", path=request.url.path, request_id=request_id(request), exc_info=error)
+    log.error("unhandled_exception", path=request.scope["path"], request_id=request_id(request), exc_info=error)
     detail = "This is a fault of the server. Give its operator the request id."
     return problem_answer(request, ErrorCode.INTERNAL, GreenroomError.title, 500, detail)
 
@@ -102,6 +131,6 @@ async def on_bug(request: Request, error: Exception) -> Response:
 GREENROOM_HANDLERS: dict[type[Exception], ExceptionHandler] = {GreenroomError: on_greenroom_error}
 """For any app."""
 ALL_HANDLERS: dict[type[Exception], ExceptionHandler] = {
-    **GREENROOM_HANDLERS, HTTPException: on_http_exception, Exception: on_bug,
+    **GREENROOM_HANDLERS, HTTPException: on_http_exception,
 }  # fmt: skip
-"""For our own app."""
+"""For our own app, whose `BugAnswers` sees to everything else."""

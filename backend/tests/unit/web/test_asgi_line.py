@@ -77,7 +77,7 @@ def read_on(link: WebSocketTestSession) -> None:
 
 def test_the_conversation_is_the_same_as_under_our_own_server(tmp_path: Path) -> None:
     app = create_app(load_settings(data=tmp_path, engine="scripted"))
-    with TestClient(app, base_url="http://localhost") as client, client.websocket_connect("/ws/init/test") as link:
+    with TestClient(app) as client, client.websocket_connect("ws://localhost/ws/init/test") as link:
         assert link.receive_json()["type"] == "hello"
         assert link.receive_json()["type"] == "initialization"
         app.state.greenroom.board.touch()
