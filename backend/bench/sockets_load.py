@@ -1,0 +1,81 @@
+"""The bench's end of `bench.sockets_clients`: a process with many clients, and what the kernel says of a server."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from bench.processes import end, own_environment
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Load:
+    """Clients of the server at `port`; use it in a `with` block."""
+
+    def __init__(self, port: int) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-m", "bench.sockets_clients", str(port)], env=own_environment(),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101, PT018 - both piped
+        self._process.stdin.close()
+        end(self._process)
+        self._process.stdout.close()
+
+    def connect(self, count: int, *, stalled: bool = False) -> list[int]:
+        """`count` more clients; their ports. Raises RuntimeError when they do not get in."""
+        ports: list[int] = self.order(do="connect", count=count, stalled=stalled)["ports"]
+        return ports
+
+    def measure(self, seconds: float) -> dict[str, float]:
+        """What comes in during `seconds`: see `Clients.measure`."""
+        return self.order(do="measure", seconds=seconds)
+
+    def order(self, **order: object) -> dict[str, Any]:
+        """Give an order and wait for its answer. Raises RuntimeError when it was refused."""
+        self.begin(**order)
+        return self.answer()
+
+    def begin(self, **order: object) -> None:
+        """Give an order whose `answer` is fetched later."""
+        assert self._process.stdin is not None  # noqa: S101 - piped
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        self._process.stdin.flush()
+
+    def answer(self) -> dict[str, Any]:
+        """The answer to the last order. Raises RuntimeError when it was refused."""
+        assert self._process.stdout is not None  # noqa: S101 - piped
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline() or '{"error": "the clients ended"}')
+        if "error" in answer:
+            raise RuntimeError(f"clients: {answer['error']}")
+        return answer
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process so far; the kernel counts in steps of 10 ms."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def resident_kib(pid: int) -> int:
+    """Resident memory of a process."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+
+
+def descriptors(pid: int) -> int:
+    """Open files and sockets of a process."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
