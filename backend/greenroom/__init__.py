@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from greenroom.serving.greenroom import Greenroom as Greenroom
     from greenroom.settings import Settings as Settings
     from greenroom.settings import load_settings as load_settings
+    from greenroom.web.admin import require_admin as require_admin
     from greenroom.web.bodies import json_answer as json_answer
     from greenroom.web.bodies import read_json as read_json
     from greenroom.web.endpoint import Operation as Operation
@@ -34,6 +35,7 @@ __getattr__ = _lazy_names(
         "Greenroom": "greenroom.serving.greenroom",
         "Settings": "greenroom.settings",
         "load_settings": "greenroom.settings",
+        "require_admin": "greenroom.web.admin",
         "json_answer": "greenroom.web.bodies",
         "read_json": "greenroom.web.bodies",
         "Operation": "greenroom.web.endpoint",

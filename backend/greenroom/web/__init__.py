@@ -9,6 +9,7 @@ __getattr__ = lazy_names(
         "json_answer": "greenroom.web.bodies",
         "mount": "greenroom.web.mount",
         "read_json": "greenroom.web.bodies",
+        "require_admin": "greenroom.web.admin",
         "require_models_ready": "greenroom.web.guard",
     },
 )

@@ -9,6 +9,9 @@ One core, `ReadyGuard.check`, and two spellings of the same object:
 
 A refusal is a NotReadyError, which becomes the snapshot of exactly the guarded names (`problems.py`).
 `Prefer: wait=N` (RFC 7240 §4.3) holds the request first; the setting GREENROOM_MAX_WAIT_SECONDS bounds N.
+
+A held caller who leaves is noticed at once when the body was read before (`read_json`), and at the end of the wait
+otherwise: noticing means reading from the connection, and what is read there would be missing in the body.
 """
 
 from __future__ import annotations
@@ -22,7 +25,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from greenroom.serving.greenroom import Greenroom
+from greenroom.web.bodies import BODY_READ
 from greenroom.web.endpoint import Handler
+from greenroom.web.rates import rates_of, spend
 from greenroom.words import ClientLeftError, NotReadyError
 
 T = TypeVar("T")
@@ -58,27 +63,16 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-class ReadyGuard:
-    """Holds back or refuses requests until all of `names` are ready. Made by `require_models_ready`."""
+class Guard:
+    """Something that lets a request pass or raises. Derived classes say what in `check`."""
 
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self.names = names
+    def __init__(self) -> None:
         # FastAPI asks `inspect.unwrap` for the signature and for whether to await: both are those of `check`.
         self.__wrapped__ = self.check
 
     async def check(self, request: Request) -> None:
-        """Return when ready. Raises NotReadyError, UnknownModelError."""
-        greenroom: Greenroom = request.app.state.greenroom
-        scope = greenroom.scope(self.names or None)
-        if greenroom.board.readiness.is_ready(scope):
-            return
-        wait = preferred_wait(request.headers.get("prefer", ""))
-        if wait is not None:
-            request.scope[_APPLIED] = f"wait={wait}"
-            seconds = min(wait, greenroom.settings.max_wait_seconds)
-            if await greenroom.wait_until_ready(*scope, timeout=seconds):
-                return
-        raise NotReadyError(scope)
+        """Return, or raise the refusal."""
+        raise NotImplementedError
 
     @overload
     async def __call__(self, request: Request) -> None: ...
@@ -100,6 +94,37 @@ class ReadyGuard:
             return response
 
         return guarded
+
+
+class ReadyGuard(Guard):
+    """Holds back or refuses requests until all of `names` are ready. Made by `require_models_ready`."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.names = names
+
+    async def check(self, request: Request) -> None:
+        """Return when ready. Raises NotReadyError, UnknownModelError, OverloadedError (GREENROOM_CALLS_PER_MINUTE),
+        ClientLeftError."""
+        greenroom: Greenroom = request.app.state.greenroom
+        scope = greenroom.scope(self.names or None)
+        if not greenroom.is_ready(*scope) and not await _wait_as_preferred(request, greenroom, scope):
+            raise NotReadyError(scope)
+        if (rate := rates_of(request).calls) is not None:
+            spend(rate, request)
+
+
+async def _wait_as_preferred(request: Request, greenroom: Greenroom, scope: tuple[str, ...]) -> bool:
+    """Hold the request as long as it wants and may; whether the models became ready meanwhile."""
+    wait = preferred_wait(request.headers.get("prefer", ""))
+    if wait is None:
+        return False
+    request.scope[_APPLIED] = f"wait={wait}"
+    seconds = min(wait, greenroom.settings.max_wait_seconds)
+    waiting = asyncio.ensure_future(greenroom.wait_until_ready(*scope, timeout=seconds))
+    if request.scope.get(BODY_READ):
+        return await run_until_disconnect(request, waiting)
+    return await waiting
 
 
 def require_models_ready(*names: str) -> ReadyGuard:

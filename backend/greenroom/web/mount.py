@@ -17,6 +17,7 @@ from greenroom.serving.greenroom import Greenroom
 from greenroom.web import readiness
 from greenroom.web.hub import Hub
 from greenroom.web.problems import GREENROOM_HANDLERS
+from greenroom.web.rates import Rates
 from greenroom.web.socket import init_socket
 
 ROUTES: tuple[BaseRoute, ...] = (WebSocketRoute("/ws/init/{client_id}", init_socket), *readiness.ENDPOINTS)
@@ -25,6 +26,7 @@ ROUTES: tuple[BaseRoute, ...] = (WebSocketRoute("/ws/init/{client_id}", init_soc
 def attach(app: Starlette, greenroom: Greenroom) -> Greenroom:
     """Give `app` the readiness routes, the errors and the lifespan of `greenroom`, and return it."""
     app.state.greenroom = greenroom
+    app.state.greenroom_rates = Rates(greenroom.settings)
     app.state.greenroom_hub = hub = Hub(greenroom)
     app.router.routes.extend(ROUTES)
     for kind, handler in GREENROOM_HANDLERS.items():

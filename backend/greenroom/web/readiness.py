@@ -25,6 +25,7 @@ from greenroom.serving.keeper import Keeper
 from greenroom.web.bodies import json_answer
 from greenroom.web.endpoint import Operation, Parameter, endpoint
 from greenroom.web.problems import not_ready_answer
+from greenroom.web.rates import rates_of, spend
 from greenroom.web.socket import wanted_models
 
 NO_STORE = {"cache-control": "no-store"}
@@ -141,6 +142,7 @@ def _shown_source(source: str) -> str:
     method="POST",
 )
 async def retry(request: Request) -> Response:
+    spend(rates_of(request).retries, request)
     name = request.path_params["name"]
     _greenroom(request).retry(name)
     return json_answer(RetryAnswer(model=name), 202, NO_STORE)

@@ -25,7 +25,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
         processors=[structlog.processors.format_exc_info, structlog.dev.ConsoleRenderer(colors=False)],
     )
     monkeypatch.setattr("greenroom.app.configure_logs", lambda settings: None)
-    for module in ("middleware", "problems"):
+    for module in ("middleware", "problems", "admin"):
         monkeypatch.setattr(f"greenroom.web.{module}.log", logger)
     return written
 
