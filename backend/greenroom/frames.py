@@ -29,6 +29,23 @@ class Message(msgspec.Struct, tag=True, omit_defaults=True):
     """Base of all headers; the struct's name travels as its tag."""
 
 
+# front → zygote and hosts
+
+
+class Ping(Message):
+    """Are you there? Answered at once by `Pong`, whatever else is going on."""
+
+
+# zygote and hosts → front
+
+
+class Pong(Message):
+    """I am. `rounds`: how often a host's main thread has come back from a batch; that of one that still loads, and
+    the zygote's, is 0."""
+
+    rounds: int = 0
+
+
 # front → zygote
 
 
@@ -91,7 +108,8 @@ class Load(Message):
 
 
 class Encode(Message):
-    """Embed `texts`. Drop the work when `deadline_seconds` have passed since the frame arrived."""
+    """Embed `texts`. Answered exactly once: by `Encoded`, `Failed` or `Dropped`, or by the host's end.
+    Drop the work when `deadline_seconds` have passed since the frame arrived."""
 
     call: int
     texts: list[str]
@@ -99,7 +117,7 @@ class Encode(Message):
 
 
 class Cancel(Message):
-    """The caller left: drop what has not started."""
+    """The caller left: drop what has not started. Means nothing for a call that was answered already."""
 
     call: int
 
@@ -156,6 +174,12 @@ class Failed(Message):
     reason: str
 
 
+class Dropped(Message):
+    """Answer to an `Encode` that was cancelled: nothing of it is computed any more."""
+
+    call: int
+
+
 class Log(Message):
     """One line for the front's log. `level` is "debug", "info", "warning" or "error"."""
 
@@ -164,8 +188,8 @@ class Log(Message):
 
 
 AnyMessage = (
-    Fork | Kill | Imported | Forked | ForkFailed | Exited | Load | Encode | Cancel | Stop
-    | StageStep | Ready | LoadFailed | Encoded | Failed | Log
+    Ping | Pong | Fork | Kill | Imported | Forked | ForkFailed | Exited | Load | Encode | Cancel | Stop
+    | StageStep | Ready | LoadFailed | Encoded | Failed | Dropped | Log
 )  # fmt: skip
 
 _encoder = msgspec.msgpack.Encoder()
@@ -179,8 +203,11 @@ class Frame:
 
 
 def encode(message: AnyMessage, body: bytes | memoryview = b"") -> bytes:
-    """The bytes of one frame."""
+    """The bytes of one frame. Raises FrameError for one that the other side would not take."""
     header = _encoder.encode(message)
+    bytes_ = _LENGTHS.size + len(header) + memoryview(body).nbytes
+    if bytes_ > MAX_FRAME_BYTES:
+        raise FrameError(f"a frame of {bytes_} bytes is too large, at most {MAX_FRAME_BYTES} are allowed")
     return b"".join((_LENGTHS.pack(len(header), memoryview(body).nbytes), header, body))
 
 

@@ -1,4 +1,10 @@
-"""A ready host on this machine, as `engine.seam.Host`."""
+"""A ready host on this machine, as `engine.seam.Host`.
+
+Every call that was sent is owed an answer until the host has given one, also when its caller has left: only then is
+its place free and its text out of the host. That bounds everything on the way: at most `max_queued_texts` texts (or one
+larger call) are in the link's write buffer, the sockets and the host together, however fast callers come and go before
+a host that has stopped reading. `drain` slows callers down meanwhile, within their deadline.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +13,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 
@@ -14,7 +21,7 @@ from greenroom.engine.link import HostLink
 from greenroom.engine.processes import HostProcess, exit_reason, resident_bytes
 from greenroom.engine.seam import HostExit, HostInfo, Vectors
 from greenroom.engine.zygote import level_number
-from greenroom.frames import Cancel, Encode, Encoded, Failed, Frame, FrameError, Log, Stop
+from greenroom.frames import Cancel, Dropped, Encode, Encoded, Failed, Frame, FrameError, Log, Stop
 from greenroom.words import (
     DeadlineExceededError,
     ErrorCode,
@@ -22,6 +29,7 @@ from greenroom.words import (
     HostLostError,
     InvalidInputError,
     OverloadedError,
+    PayloadTooLargeError,
     PredictionError,
 )
 
@@ -47,6 +55,13 @@ class Pace:
         return max(1, min(MAX_RETRY_AFTER_SECONDS, math.ceil(seconds)))
 
 
+class _Owed(NamedTuple):
+    """A call in the host. The answer's future is done when its caller left."""
+
+    texts: tuple[str, ...]
+    answer: asyncio.Future[Vectors]
+
+
 class LocalHost:
     """Sends calls to one host process and matches the answers."""
 
@@ -56,9 +71,13 @@ class LocalHost:
         self._link = link
         self._max_queued_texts = max_queued_texts
         self._log = log.bind(model=name, pid=info.pid)
-        self._calls: dict[int, asyncio.Future[Vectors]] = {}
+        self._owed: dict[int, _Owed] = {}
+        """Calls that the host has and has not answered, those of callers who left included."""
         self._next_call = 1
         self._queued = 0
+        """Their texts."""
+        self._drained: asyncio.Future[None] | None = None
+        self._longest_deadline = 0.0
         self._pace = Pace()
         self._gone = False
         self._asked = False
@@ -77,22 +96,25 @@ class LocalHost:
         self._admit(len(texts))
         call, self._next_call = self._next_call, self._next_call + 1
         answer: asyncio.Future[Vectors] = asyncio.get_running_loop().create_future()
-        self._calls[call] = answer
-        self._queued += len(texts)
         try:
             async with asyncio.timeout(deadline_seconds):
-                self._link.send(Encode(call, list(texts), deadline_seconds))
+                self._send(call, _Owed(tuple(texts), answer), deadline_seconds)
                 await self._link.drain()
                 vectors = await answer
         except TimeoutError:
             raise DeadlineExceededError("the model did not answer before the deadline") from None
         finally:
-            self._queued -= len(texts)
-            del self._calls[call]
-            if answer.cancelled() or not answer.done():  # cancelling a task cancels the future that it awaits
+            if call in self._owed:
+                answer.cancel()
                 self._link.send(Cancel(call))
         self._pace.answered += len(texts)
         return vectors
+
+    async def drained(self) -> None:
+        while self._owed and not self._exited.done():
+            if self._drained is None:
+                self._drained = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._drained)
 
     def memory_bytes(self) -> int | None:
         return None if self._gone else resident_bytes(self._process.pid)
@@ -108,6 +130,16 @@ class LocalHost:
         if not self._listening.done():  # a process that not even SIGKILL ends hangs in the kernel: let go of it
             self._link.close()
             await asyncio.wait([self._listening])
+
+    def _send(self, call: int, owed: _Owed, deadline_seconds: float | None) -> None:
+        """Raises PayloadTooLargeError."""
+        try:
+            self._link.send(Encode(call, list(owed.texts), deadline_seconds))
+        except FrameError as error:
+            raise PayloadTooLargeError("This is more text than one call can carry. Send fewer texts.") from error
+        self._owed[call] = owed
+        self._queued += len(owed.texts)
+        self._longest_deadline = max(self._longest_deadline, math.inf if deadline_seconds is None else deadline_seconds)
 
     def _admit(self, texts: int) -> None:
         """Raises HostLostError, OverloadedError."""
@@ -133,8 +165,15 @@ class LocalHost:
             self._link.close()
         reason = await exit_reason(self._process, self._asked)
         self._log.info("host ended", reason=reason, expected=self._asked)
-        self._fail_all(HostLostError(f"the model's process ended: {reason}"))
-        self._exited.set_result(HostExit(reason, expected=self._asked))
+        self._tell_end(reason)
+
+    def _tell_end(self, reason: str) -> None:
+        unanswered = dict.fromkeys(text for owed in self._owed.values() for text in owed.texts)
+        self._exited.set_result(HostExit(reason, self._asked, tuple(unanswered)))
+        for owed in self._owed.values():
+            if not owed.answer.done():
+                owed.answer.set_exception(HostLostError(f"the model's process ended: {reason}"))
+        self._tell_drained()
 
     def _handle(self, frame: Frame) -> None:
         match frame.message:
@@ -142,24 +181,31 @@ class LocalHost:
                 self._settle(call, Vectors(frame.body, dimension, tuple(tokens), tuple(truncated)))
             case Failed(call, code, reason):
                 self._settle(call, _error(code, reason))
+            case Dropped(call):
+                self._settle(call, _error(ErrorCode.DEADLINE_EXCEEDED, "the call was cancelled"))
             case Log(level, text):
                 self._log.log(level_number(level), text)
             case message:
                 self._log.warning("unexpected frame", kind=type(message).__name__)
 
     def _settle(self, call: int, outcome: Vectors | GreenroomError) -> None:
-        answer = self._calls.get(call)
-        if answer is None or answer.done():
+        owed = self._owed.pop(call, None)
+        if owed is None:
+            return
+        self._queued -= len(owed.texts)
+        if not self._owed:
+            self._tell_drained()
+        if owed.answer.done():  # its caller left
             return
         if isinstance(outcome, Vectors):
-            answer.set_result(outcome)
+            owed.answer.set_result(outcome)
         else:
-            answer.set_exception(outcome)
+            owed.answer.set_exception(outcome)
 
-    def _fail_all(self, error: HostLostError) -> None:
-        for answer in self._calls.values():
-            if not answer.done():
-                answer.set_exception(error)
+    def _tell_drained(self) -> None:
+        drained, self._drained = self._drained, None
+        if drained is not None:
+            drained.set_result(None)
 
 
 def _error(code: str, reason: str) -> GreenroomError:

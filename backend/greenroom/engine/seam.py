@@ -48,6 +48,8 @@ class HostExit:
     reason: str
     expected: bool
     """Whether we asked it to."""
+    unanswered: tuple[str, ...] = ()
+    """The texts, each once, that it had been given and had not answered for, those of callers who left included."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,9 @@ class Host(Protocol):
         """Embed `texts`. Cancelling drops the work that has not started.
 
         Raises OverloadedError (queue full), DeadlineExceededError, PredictionError, HostLostError."""
+
+    async def drained(self) -> None:
+        """Return when it owes no answer, not even to callers who left, or has ended."""
 
     def memory_bytes(self) -> int | None:
         """Resident memory, shared pages included; None when unknown."""

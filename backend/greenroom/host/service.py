@@ -2,7 +2,12 @@
 
 The listening thread reads frames, tokenises calls as they come (the tokenizer works outside the GIL) and puts them
 in line; the main thread owns the model and takes batches from the line. The listening thread also is what ends the
-process when the front is gone: at end of file it exits, however busy the model may be.
+process when the front is gone: at end of file it exits, however busy the model may be. And it answers the front's
+pings, so that a busy host is told from a stopped one; the `rounds` in its answer tell a busy model from a stuck one.
+
+Every call is answered exactly once, also when it was cancelled, and not before the last batch with a text of it is
+over: so the front knows at any moment which texts are in here. What bounds our memory: the front, which lets in
+`max_queued_texts` texts, and MAX_QUEUED_TEXTS should it ever fail to; a batch is bounded by its token budget.
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from greenroom import frames
-from greenroom.frames import AnyMessage, Cancel, Encode, Encoded, Failed, Load, Log, Stop
+from greenroom.frames import AnyMessage, Cancel, Dropped, Encode, Encoded, Failed, Load, Log, Ping, Pong, Stop
 from greenroom.host.batcher import Batcher, Piece, QueueFullError
 from greenroom.host.runtime import Runtime, Tokens
 from greenroom.words import ErrorCode
@@ -28,6 +33,7 @@ from greenroom.words import ErrorCode
 MAX_QUEUED_TEXTS = 1 << 17
 """The front holds callers back long before; this bounds what a front gone mad can do."""
 _RECEIVE_BYTES = 256 * 1024
+_FAILED = "the model failed on this input"
 
 
 class Link:
@@ -84,6 +90,8 @@ class Listener:
 
     def _handle(self, message: AnyMessage) -> None:
         match message:
+            case Ping():
+                self.link.send(Pong(0 if self.service is None else self.service.rounds))
             case Load():
                 self.loads.put(message)
             case Encode() if self.service is None:
@@ -110,6 +118,12 @@ class Service:
         self._answers: dict[int, _Answer] = {}
         self._stopping = False
         self._changed = threading.Condition()
+        self._computing: set[int] = set()
+        """Calls with a text in the batch that the model has now."""
+        self._left: list[int] = []
+        """Those of them whose callers left: to be answered after the batch."""
+        self.rounds = 0
+        """Batches that the model is through with."""
 
     # on the listening thread
 
@@ -129,17 +143,29 @@ class Service:
         except QueueFullError as error:
             self._link.send(Failed(message.call, ErrorCode.OVERLOADED, str(error)))
         except Exception as error:
-            self._fail(message.call, error)
+            self._close(message.call)
+            self._tell_failed(message.call, error)
 
     def cancel(self, call: int) -> None:
+        """Drop what has not started of a call; say so as soon as none of it is computed any more."""
+        if not self._close(call):
+            return
         with self._changed:
-            self._batcher.close(call)
-            self._answers.pop(call, None)
+            if call in self._computing:
+                self._left.append(call)
+                return
+        self._link.send(Dropped(call))
 
     def stop(self) -> None:
         with self._changed:
             self._stopping = True
             self._changed.notify()
+
+    def _close(self, call: int) -> bool:
+        """Forget an open call; False when it was not open, which means that it was answered."""
+        with self._changed:
+            self._answers.pop(call, None)
+            return self._batcher.close(call)
 
     def _blank(self, texts: int) -> _Answer:
         return _Answer(np.empty((texts, self._runtime.dimension), np.float32), [0] * texts, [])
@@ -154,10 +180,20 @@ class Service:
                     if self._stopping and self._batcher.idle:
                         return
                     self._changed.wait()
+                self._computing = set() if late else {piece.call for piece in batch}
             for call in late:
                 self._link.send(Failed(call, ErrorCode.DEADLINE_EXCEEDED, "the deadline passed before its turn"))
             if not late:
                 self._compute(batch)
+                self._round_over()
+
+    def _round_over(self) -> None:
+        with self._changed:
+            self.rounds += 1
+            self._computing.clear()
+            left, self._left = self._left, []
+        for call in left:
+            self._link.send(Dropped(call))
 
     def _expire(self) -> list[int]:
         late = self._batcher.expire(time.monotonic())
@@ -166,19 +202,21 @@ class Service:
         return late
 
     def _compute(self, batch: Sequence[Piece[Tokens]]) -> None:
-        """Embed a batch; when that fails, each call's share alone, so that one bad input fails alone."""
+        """Embed a batch. When that fails, each call's share alone, so that one bad input fails alone; when memory ran
+        out over one call's share, its halves, down to the single text."""
         try:
             vectors = self._embed(batch)
         except Exception as error:
-            calls = dict.fromkeys(piece.call for piece in batch)
-            if len(calls) == 1:
+            shares = _shares(batch, error)
+            if len(shares) == 1:
                 self._fail(batch[0].call, error)
-                return
-            for call in calls:
-                self._compute([piece for piece in batch if piece.call == call])
-            return
-        for piece, vector in zip(batch, vectors, strict=True):
-            self._put(piece, vector)
+        else:
+            shares = []
+            for piece, vector in zip(batch, vectors, strict=True):
+                self._put(piece, vector)
+        if len(shares) > 1:  # outside the handler, whose traceback holds the failed batch's memory
+            for share in shares:
+                self._compute(share)
 
     def _embed(self, batch: Sequence[Piece[Tokens]]) -> NDArray[np.float32]:
         vectors = self._runtime.embed([piece.payload for piece in batch])
@@ -203,8 +241,30 @@ class Service:
             self._link.send(header, answer.vectors.data)
 
     def _fail(self, call: int, error: Exception) -> None:
-        self.cancel(call)
+        if self._close(call):
+            self._tell_failed(call, error)
+
+    def _tell_failed(self, call: int, error: Exception) -> None:
         self._link.log("error", f"a prediction failed: {type(error).__name__}: {error}")
-        self._link.send(
-            Failed(call, ErrorCode.PREDICTION_FAILED, f"the model failed on this input ({type(error).__name__})")
-        )
+        kind = "there is not enough memory for this input" if _is_out_of_memory(error) else _FAILED
+        self._link.send(Failed(call, ErrorCode.PREDICTION_FAILED, f"{kind} ({type(error).__name__})"))
+
+
+def _shares(batch: Sequence[Piece[Tokens]], error: Exception) -> list[Sequence[Piece[Tokens]]]:
+    """What to try one after another instead of a batch that failed; one share: there is nothing else to try."""
+    calls = dict.fromkeys(piece.call for piece in batch)
+    if len(calls) > 1:
+        return [[piece for piece in batch if piece.call == call] for call in calls]
+    if _is_out_of_memory(error) and len(batch) > 1:
+        middle = len(batch) // 2
+        return [batch[:middle], batch[middle:]]
+    return [batch]
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Python's own, torch.OutOfMemoryError on a GPU, and the RuntimeError of torch's allocator on the CPU."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+    )

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from greenroom import frames
-from greenroom.frames import AnyMessage, Exited, Fork, Forked, ForkFailed, Imported, Kill, Log
+from greenroom.frames import AnyMessage, Exited, Fork, Forked, ForkFailed, Imported, Kill, Log, Ping, Pong
 from greenroom.host.imports import import_modules
 from greenroom.host.process import end_with_parent, leave_signals_to_the_front, prepare_environment
 from greenroom.host.runtime import runtime_modules
@@ -111,6 +111,8 @@ class Zygote:
 
     def _handle(self, message: AnyMessage) -> None:
         match message:
+            case Ping():
+                self._send(Pong())
             case Fork(host_id):
                 self._fork(host_id, self._descriptors.popleft())
             case Kill(host_id) if host_id in self._hosts:

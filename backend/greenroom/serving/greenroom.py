@@ -14,24 +14,20 @@ from greenroom.clock import Clock, SystemClock
 from greenroom.engine.seam import Engine, Host, Vectors
 from greenroom.readiness.readiness import Readiness
 from greenroom.serving.board import Board
+from greenroom.serving.calls import Calls
 from greenroom.serving.keeper import Keeper
 from greenroom.serving.memory import LoadMemory
 from greenroom.settings import Settings
 from greenroom.words import (
     DeadlineExceededError,
-    HostLostError,
     ModelSpec,
     ModelVersion,
-    NotReadyError,
     Task,
     UnknownModelError,
     UnsupportedTaskError,
 )  # fmt: skip
 
 log = structlog.get_logger("greenroom.serving")
-
-MAX_TRIES = 3
-"""Hosts that one call may be given to: an input that kills hosts must not kill them for ever."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +64,7 @@ class Greenroom:
         readiness = Readiness(self.specs, self.epoch, memory.history)
         self.board = Board(readiness, self.epoch, self.clock)
         self.keepers = {spec.name: Keeper(spec, engine, self.board, memory) for spec in self.specs}
+        self._calls = {name: Calls(keeper, self.board) for name, keeper in self.keepers.items()}
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Greenroom]:
@@ -84,6 +81,7 @@ class Greenroom:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.engine.close()
+            await asyncio.gather(*(calls.close() for calls in self._calls.values()))
 
     def scope(self, names: Sequence[str] | None = None) -> tuple[str, ...]:
         """`names` checked and in configured order; the required models when None. Raises UnknownModelError."""
@@ -94,14 +92,13 @@ class Greenroom:
         return self.board.readiness.is_ready(self.scope(names or None))
 
     async def wait_until_ready(self, *names: str, timeout: float | None = None) -> bool:  # noqa: ASYNC109
-        """Wait until ready; False when `timeout` seconds passed first (None: no limit)."""
+        """Wait until ready; False when `timeout` seconds passed first (None: no limit), or the server is stopping."""
         scope = self.scope(names or None)
         try:
             async with asyncio.timeout(timeout):
-                await self.board.wait_until_ready(scope)
+                return await self.board.wait_until_ready(scope)
         except TimeoutError:
             return False
-        return True
 
     def retry(self, name: str) -> None:
         """Try a failed model again now. Raises UnknownModelError, RetryRefusedError."""
@@ -112,43 +109,26 @@ class Greenroom:
         """Embed `texts` with model `name` (default deadline: INFERENCE_TIMEOUT_SECONDS).
 
         A call whose host dies is given to its successor. Raises NotReadyError, UnknownModelError,
-        UnsupportedTaskError, OverloadedError, DeadlineExceededError, PredictionError, HostLostError."""
+        UnsupportedTaskError, InputRefusedError, OverloadedError, DeadlineExceededError, PredictionError."""
         keeper = self._keeper(name)
         if keeper.spec.task is not Task.EMBED:
             raise UnsupportedTaskError(f"{name} is a model for {keeper.spec.task}, not for embedding.")
         seconds = deadline_seconds or self.settings.inference_timeout_seconds
         try:
             async with asyncio.timeout(seconds):
-                return await self._embed(keeper, texts, asyncio.get_running_loop().time() + seconds)
+                deadline = asyncio.get_running_loop().time() + seconds
+                return _embedded(*await self._calls[name].embed(texts, deadline))
         except TimeoutError:
             raise DeadlineExceededError(f"No answer within {seconds:g} s. Try again, or send fewer texts.") from None
 
-    async def _embed(self, keeper: Keeper, texts: Sequence[str], deadline: float) -> Embedded:
-        for tries_left in reversed(range(MAX_TRIES)):
-            host, version = self._require_host(keeper)
-            remaining = deadline - asyncio.get_running_loop().time()
-            try:
-                vectors = await host.embed(texts, remaining)
-            except HostLostError:
-                if not tries_left:
-                    raise
-                await self._successor(keeper, host)
-            else:
-                keeper.answered()
-                return _embedded(vectors, version, host)
-        raise AssertionError("unreachable: the last try returns or raises")
+    def refused(self, name: str) -> tuple[str, ...]:
+        """SHA-256 of each input (version digest and text, see `serving.suspects`) that this model is not given any
+        more because its process ended of it twice; the newest last. Raises UnknownModelError."""
+        return self._keeper(name).suspects.refused
 
-    async def _successor(self, keeper: Keeper, lost: Host) -> None:
-        """Wait until another host serves. Raises NotReadyError when the model has failed."""
-        while keeper.host is None or keeper.host is lost:
-            if keeper.failed:
-                raise NotReadyError((keeper.spec.name,))
-            await self.board.changed()
-
-    def _require_host(self, keeper: Keeper) -> tuple[Host, ModelVersion]:
-        if keeper.host is None or keeper.version is None:
-            raise NotReadyError((keeper.spec.name,))
-        return keeper.host, keeper.version
+    def forgive(self, name: str) -> int:
+        """Let the refused inputs be tried again; how many there were. Raises UnknownModelError."""
+        return self._keeper(name).suspects.forgive()
 
     def _keeper(self, name: str) -> Keeper:
         if name not in self.keepers:
@@ -157,7 +137,7 @@ class Greenroom:
         return self.keepers[name]
 
 
-def _embedded(vectors: Vectors, version: ModelVersion, host: Host) -> Embedded:
+def _embedded(vectors: Vectors, host: Host, version: ModelVersion) -> Embedded:
     return Embedded(
         data=vectors.data, dimension=vectors.dimension, tokens=vectors.tokens, truncated=vectors.truncated,
         version=version.id, digest=version.digest, max_tokens=host.info.max_tokens,

@@ -20,6 +20,7 @@ from greenroom.readiness.history import LoadRecord
 from greenroom.serving.board import Board
 from greenroom.serving.memory import LoadMemory
 from greenroom.serving.restart import RestartPolicy
+from greenroom.serving.suspects import Suspects, key_of
 from greenroom.sources.table import resolve
 from greenroom.words import (
     CrashLoopError,
@@ -37,6 +38,8 @@ log = structlog.get_logger("greenroom.serving")
 
 RETRY_INTERVAL_SECONDS = 3.0
 """People's retries of one model come no closer than this: each hashes and loads everything again."""
+BUG_PAUSE_SECONDS = 60.0
+"""Pause after a bug that could not even be told: our own code must not eat the machine either."""
 
 
 def describe(error: GreenroomError) -> ModelError:
@@ -45,7 +48,7 @@ def describe(error: GreenroomError) -> ModelError:
 
 
 def _unforeseen(bug: Exception) -> LoadError:
-    error = LoadError("The server itself failed while it loaded this model; its log says how.")
+    error = LoadError("The server itself failed while it looked after this model; its log says how.")
     error.temporary = True
     error.__cause__ = bug
     return error
@@ -58,6 +61,8 @@ class Keeper:
         self.host: Host | None = None
         """The host that serves; None while there is none."""
         self.loads = 0
+        self.suspects = Suspects(max_suspects=2 * spec.max_queued_texts)
+        """What was in hosts when they died; room for all that two of them can hold."""
         self._engine = engine
         self._board = board
         self._memory = memory
@@ -73,6 +78,7 @@ class Keeper:
     def answered(self) -> None:
         """The host answered a call: it is sound."""
         self._restarts.answered()
+        self.suspects.answered()
 
     def retry(self) -> None:
         """Try again now. Raises RetryRefusedError unless the model has failed, OverloadedError."""
@@ -88,17 +94,24 @@ class Keeper:
         self._retry.set()
 
     async def run(self) -> None:
-        """Load, serve, replace: for ever."""
+        """Load, serve, replace: for ever, whatever breaks on the way."""
         while True:
             try:
-                host = await self._load()
-            except GreenroomError as error:
-                await self._after_failure(error)
-                continue
-            except Exception as bug:  # a keeper that dies of a bug would leave its model "loading" for ever
-                log.exception("load_broke", model=self.spec.name)
-                await self._after_failure(_unforeseen(bug))
-                continue
+                await self._live()
+            except Exception as bug:  # a keeper that dies of a bug would leave its model as it stands for ever
+                log.exception("keeper_broke", model=self.spec.name)
+                await self._after_bug(bug)
+
+    async def _live(self) -> None:
+        """One host's life, from its load to the pause before the next one."""
+        try:
+            host = await self._load()
+        except GreenroomError as error:
+            await self._after_failure(error)
+        except Exception as bug:
+            log.exception("load_broke", model=self.spec.name)
+            await self._after_failure(_unforeseen(bug))
+        else:
             await self._after_exit(await self._serve(host))
 
     async def _load(self) -> Host:
@@ -130,11 +143,22 @@ class Keeper:
         self._report(Step(StageName.RESOLVE, bytes_done, max(bytes_total, 1), "bytes"))
 
     async def _serve(self, host: Host) -> HostExit:
-        """Show `host` as ready and stay until it ends."""
+        """Show `host` as ready and stay until it ends. A bug ends it, so that no host is left without a keeper."""
+        try:
+            record = self._show_ready(host)
+            await self._remember(record, host)
+            return await asyncio.shield(host.exited)
+        except Exception:
+            self.host = None
+            await host.close()
+            raise
+        finally:
+            self.host = None
+
+    def _show_ready(self, host: Host) -> LoadRecord:
+        record: LoadRecord = self._board.happened(self._board.readiness.ready, self.spec.name)
         self.host = host
-        recovered = self.loads > 0
         self.loads += 1
-        record = self._board.happened(self._board.readiness.ready, self.spec.name)
         log.info(
             "model_ready",
             model=self.spec.name,
@@ -142,13 +166,9 @@ class Keeper:
             dtype=host.info.dtype,
             pid=host.info.pid,
         )
-        if recovered:
+        if self.loads > 1:
             self._announce(EventName.RECOVERED)
-        try:
-            await self._remember(record, host)
-            return await asyncio.shield(host.exited)
-        finally:
-            self.host = None
+        return record
 
     async def _remember(self, record: LoadRecord, host: Host) -> None:
         """Keep what the load taught. A server that cannot write it serves all the same."""
@@ -158,10 +178,31 @@ class Keeper:
             log.warning("load_history_not_written", error=repr(error))
 
     async def _after_exit(self, exit_: HostExit) -> None:
-        log.error("host_ended", model=self.spec.name, reason=exit_.reason)
+        log.error("host_ended", model=self.spec.name, reason=exit_.reason, unanswered=len(exit_.unanswered))
+        explained = self._put_on_record(exit_)
         error = HostLostError(f"The model's process ended ({exit_.reason}).")
         self._board.happened(self._board.readiness.lost, self.spec.name, describe(error))
-        await self._after_death(error)
+        await self._after_death(error, explained)
+
+    def _put_on_record(self, exit_: HostExit) -> bool:
+        """Remember what the host held when it ended; whether that explains its end."""
+        if exit_.expected or self.version is None:
+            return False
+        verdict = self.suspects.died([key_of(self.version.digest, text) for text in exit_.unanswered])
+        if verdict.refused:
+            log.error("input_refused", model=self.spec.name, sha256=verdict.refused, explained=verdict.explained)
+        return verdict.explained
+
+    async def _after_bug(self, bug: Exception) -> None:
+        """Tell it and try again after a pause, even if telling is what fails."""
+        try:
+            error, readiness = _unforeseen(bug), self._board.readiness
+            if readiness.is_ready((self.spec.name,)):
+                self._board.happened(readiness.lost, self.spec.name, describe(error))
+            await self._after_death(error)
+        except Exception:
+            log.exception("keeper_broke_again", model=self.spec.name)
+            await self._pause(BUG_PAUSE_SECONDS)
 
     async def _after_failure(self, error: GreenroomError) -> None:
         log.error(
@@ -176,10 +217,11 @@ class Keeper:
         else:
             await self._give_up(error, None)
 
-    async def _after_death(self, error: GreenroomError) -> None:
-        decision = self._restarts.died()
+    async def _after_death(self, error: GreenroomError, explained: bool = False) -> None:
+        decision = self._restarts.died(explained=explained)
         retry_at = self._board.clock.unix() + decision.delay_seconds
         if decision.crash_loop:
+            self.suspects.acquit()
             loop = CrashLoopError(f"It ended five times in a row before it answered a call. Last: {error}")
             await self._give_up(loop, retry_at, decision.delay_seconds)
             return
@@ -207,9 +249,13 @@ class Keeper:
             await asyncio.gather(*waits, return_exceptions=True)
 
     def _announce(self, name: EventName, error: ModelError | None = None) -> None:
-        self._board.announce(
-            lambda seq: Event(name=name, model=self.spec.name, version=self._version_id, error=error, seq=seq)
-        )
+        """Best effort: a listener that breaks is no reason to lose a host."""
+        try:
+            self._board.announce(
+                lambda seq: Event(name=name, model=self.spec.name, version=self._version_id, error=error, seq=seq)
+            )
+        except Exception:
+            log.exception("announcement_broke", model=self.spec.name)
 
     @property
     def _version_id(self) -> str | None:

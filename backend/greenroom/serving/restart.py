@@ -25,8 +25,12 @@ class RestartPolicy:
     def __init__(self) -> None:
         self._deaths = 0
 
-    def died(self) -> Decision:
-        """A host ended without being asked to."""
+    def died(self, *, explained: bool = False) -> Decision:
+        """A host ended without being asked to. `explained`: by an input that is refused from now on; neither this
+        death nor the one before, of the same input, counts against the model (who is to blame: `serving.suspects`)."""
+        if explained:
+            self._deaths = max(0, self._deaths - 1)
+            return Decision(0.0, crash_loop=False)
         self._deaths += 1
         if self._deaths >= len(DELAYS_SECONDS):
             return Decision(CRASH_LOOP_RETRY_SECONDS, crash_loop=True)

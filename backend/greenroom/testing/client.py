@@ -67,6 +67,10 @@ class Control:
         """Let waiting and coming predictions through."""
         self._post("release", model)
 
+    def poison(self, *texts: str, model: str | None = None) -> None:
+        """Let each of these texts end the host that it is given to; none: no text does any more."""
+        self._post("poison", model, texts=texts)
+
     def advance(self, seconds: float) -> None:
         """Move the server's clock."""
         self._post("clock/advance", None, seconds=seconds)

@@ -77,6 +77,12 @@ class FailOrder(OrderBody):
     temporary: bool = False
 
 
+class PoisonOrder(OrderBody):
+    """Texts that end the host from now on; none: no text does any more."""
+
+    texts: tuple[str, ...]
+
+
 class AdvanceOrder(Message):
     seconds: Seconds
 
@@ -109,6 +115,7 @@ class _Control:
             self._order("hold", OrderBody, lambda model, order: model.hold_calls()),
             self._order("release", OrderBody, lambda model, order: model.release_calls()),
             self._order("stages", StagesOrder, _set_stages),
+            self._order("poison", PoisonOrder, _set_poison),
         ]
 
     def _order(self, path: str, body: type[B], action: Action[B], acts_on_load: bool = False) -> Route:
@@ -180,6 +187,11 @@ def _fail(model: ScriptedModel, order: FailOrder) -> None:
 
 def _set_stages(model: ScriptedModel, order: StagesOrder) -> None:
     model.stages = order.stages
+
+
+def _set_poison(model: ScriptedModel, order: PoisonOrder) -> None:
+    model.poison.clear()
+    model.poison.update(order.texts)
 
 
 def _script(model: ScriptedModel) -> ModelScript:

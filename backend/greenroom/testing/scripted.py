@@ -48,6 +48,8 @@ class ScriptedModel:
         self.memory_bytes: int | None = DEFAULT_MEMORY_BYTES
         """What a host says it needs."""
         self.gate = Gate()
+        self.poison: set[str] = set()
+        """Texts that end every host they are given to."""
         self.shown: Callable[[], int] | None = None
         """What the server shows as this model's progress; without it, `freeze` goes by what a first load shows."""
         self.loads = 0
@@ -234,7 +236,7 @@ class ScriptedEngine:
 
     def _new_host(self, model: ScriptedModel) -> ScriptedHost:
         info = HostInfo(next(self._pids), DIMENSION, MAX_WORDS, "cpu", "float32")
-        host = ScriptedHost(info, model.gate, lambda: model.memory_bytes)
+        host = ScriptedHost(info, model.gate, lambda: model.memory_bytes, model.poison)
         self._hosts.add(host)
         host.exited.add_done_callback(lambda _: self._hosts.discard(host))
         return host

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 
 from greenroom.engine.seam import HostExit, HostInfo, Vectors
 from greenroom.testing.vectors import DIMENSION, bag_of_words, words_of
@@ -40,10 +41,15 @@ class Gate:
 class ScriptedHost:
     """A `Host`. Make it on the event loop."""
 
-    def __init__(self, info: HostInfo, gate: Gate, memory: Callable[[], int | None]) -> None:
+    def __init__(
+        self, info: HostInfo, gate: Gate, memory: Callable[[], int | None], poison: Collection[str] = ()
+    ) -> None:
+        """`poison`: texts that end the host once they pass the gate."""
         self._info = info
         self._gate = gate
         self._memory = memory
+        self._poison = poison
+        self._unanswered: Counter[str] = Counter()
         self._exited: asyncio.Future[HostExit] = asyncio.get_running_loop().create_future()
         self.held = 0
         """Calls that wait at the gate."""
@@ -58,10 +64,16 @@ class ScriptedHost:
 
     async def embed(self, texts: Sequence[str], deadline_seconds: float | None) -> Vectors:
         """Bags of words, once the gate is open. Raises DeadlineExceededError, HostLostError."""
-        if not self._gate.is_open:
-            await self._wait_at_gate(deadline_seconds)
-        if self._exited.done():
-            raise HostLostError(f"the model's process ended: {self._exited.result().reason}")
+        self._require_alive()
+        self._unanswered.update(texts)
+        try:
+            if not self._gate.is_open:
+                await self._wait_at_gate(deadline_seconds)
+            if any(text in self._poison for text in texts):
+                self.end("killed by SIGSEGV", expected=False)
+            self._require_alive()
+        finally:
+            self._unanswered -= Counter(texts)
         counts = [len(words_of(text)) for text in texts]
         return Vectors(
             data=b"".join(bag_of_words(text, MAX_WORDS) for text in texts),
@@ -69,6 +81,11 @@ class ScriptedHost:
             tokens=tuple(min(count, MAX_WORDS) for count in counts),
             truncated=tuple(index for index, count in enumerate(counts) if count > MAX_WORDS),
         )
+
+    def _require_alive(self) -> None:
+        """Raises HostLostError."""
+        if self._exited.done():
+            raise HostLostError(f"the model's process ended: {self._exited.result().reason}")
 
     async def _wait_at_gate(self, deadline_seconds: float | None) -> None:
         self.held += 1
@@ -83,6 +100,9 @@ class ScriptedHost:
         if not done:
             raise DeadlineExceededError("The script holds this call, and its deadline is over.")
 
+    async def drained(self) -> None:
+        """At once: a call that its caller leaves is gone from here, too."""
+
     def memory_bytes(self) -> int | None:
         return self._memory()
 
@@ -93,4 +113,4 @@ class ScriptedHost:
     def end(self, reason: str, *, expected: bool) -> None:
         """Be gone. Does nothing the second time."""
         if not self._exited.done():
-            self._exited.set_result(HostExit(reason, expected))
+            self._exited.set_result(HostExit(reason, expected, tuple(self._unanswered)))

@@ -23,6 +23,8 @@ class FakeRuntime:
     def __init__(self, preferred: str = "bfloat16", strays: float = 0.0, broken: bool = False) -> None:
         self.dtype = "float32"
         self.batches: list[list[str]] = []
+        self.room: int | None = None
+        """Texts of a batch that there is memory for."""
         self._preferred = preferred
         self._strays = strays
         self._broken = broken
@@ -38,6 +40,8 @@ class FakeRuntime:
 
     def embed(self, batch: Sequence[Tokens]) -> NDArray[np.float32]:
         self.batches.append([one.text for one in batch])
+        if self.room is not None and len(batch) > self.room:
+            raise MemoryError
         if any("boom" in one.text for one in batch):
             raise RuntimeError("boom")
         rows = np.stack([vector_of(one.text) for one in batch])

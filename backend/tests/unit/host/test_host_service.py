@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 pytest.importorskip("numpy")
 
 import numpy as np
+from numpy.typing import NDArray
 
 from greenroom import frames
-from greenroom.frames import Encode, Encoded, Failed, Frame, Log
-from greenroom.host.service import Link, Service
+from greenroom.frames import AnyMessage, Dropped, Encode, Encoded, Failed, Frame, Log, Ping, Pong
+from greenroom.host.runtime import Tokens
+from greenroom.host.service import Link, Listener, Service
 from tests.unit.host.fake_runtime import DIMENSION, FakeRuntime, vector_of
 
 
@@ -25,24 +27,41 @@ class Bench:
         self._front, self._host = socket.socketpair()
         self._front.settimeout(10)
         self.runtime = FakeRuntime()
-        self.service = Service(Link(self._host), self.runtime, max_tokens_per_batch)
+        self.link = Link(self._host)
+        self.service = Service(self.link, self.runtime, max_tokens_per_batch)
 
     def finish(self) -> dict[int, Frame]:
         """Serve what was accepted, stop, and return the answers by call."""
+        return self.finish_and(lambda: None)
+
+    def serve(self) -> None:
+        """Serve what was accepted, and stop."""
         self.service.stop()
         server = threading.Thread(target=self.service.serve, daemon=True)
         server.start()
         server.join(timeout=10)
         assert not server.is_alive()
+
+    def hang_up(self) -> None:
         self._host.close()
-        decoder, answers = frames.Decoder(), {}
-        while data := self._front.recv(65536):
-            for frame in decoder.feed(data):
-                if isinstance(frame.message, Encoded | Failed):
-                    answers[frame.message.call] = frame
-                else:
-                    assert isinstance(frame.message, Log)
+
+    def finish_and(self, afterwards: Callable[[], None]) -> dict[int, Frame]:
+        self.serve()
+        afterwards()
+        self.hang_up()
+        answers: dict[int, Frame] = {}
+        for frame in self.sent():
+            if isinstance(frame.message, Encoded | Failed | Dropped):
+                assert frame.message.call not in answers, "answered twice"
+                answers[frame.message.call] = frame
+            else:
+                assert isinstance(frame.message, Log)
         return answers
+
+    def sent(self) -> Iterator[Frame]:
+        decoder = frames.Decoder()
+        while data := self._front.recv(65536):
+            yield from decoder.feed(data)
 
     def close(self) -> None:
         self._front.close()
@@ -106,12 +125,96 @@ def test_work_past_its_deadline_is_answered_and_not_done(bench: Bench) -> None:
     assert bench.runtime.batches == [["in time"]]
 
 
-def test_cancelled_work_is_dropped_without_an_answer(bench: Bench) -> None:
+def test_cancelled_work_is_dropped_and_said_to_be(bench: Bench) -> None:
     bench.service.accept(Encode(1, ["gone"]))
     bench.service.cancel(1)
     bench.service.accept(Encode(2, ["kept"]))
-    assert set(bench.finish()) == {2}
+    answers = bench.finish()
+    assert isinstance(answers[1].message, Dropped)
+    assert isinstance(answers[2].message, Encoded)
     assert bench.runtime.batches == [["kept"]]
+
+
+def test_a_call_cancelled_while_it_is_computed_is_answered_after_its_batch(bench: Bench) -> None:
+    order: list[str] = []
+    service, embed = bench.service, bench.runtime.embed
+
+    def cancelled_meanwhile(batch: Sequence[Tokens]) -> NDArray[np.float32]:
+        service.cancel(1)
+        order.append("computed")
+        return embed(batch)
+
+    send = Link.send
+
+    def noted(link: Link, message: AnyMessage, body: bytes | memoryview = b"") -> None:
+        order.append(type(message).__name__)
+        send(link, message, body)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bench.runtime, "embed", cancelled_meanwhile)
+        patch.setattr(Link, "send", noted)
+        service.accept(Encode(1, ["gone"]))
+        answers = bench.finish()
+    assert isinstance(answers[1].message, Dropped)
+    assert order == ["computed", "Dropped"]
+
+
+@pytest.mark.parametrize("text", ["boom", "fine"])
+def test_cancelling_what_is_answered_says_nothing_more(bench: Bench, text: str) -> None:
+    bench.service.accept(Encode(1, [text]))
+    answers = bench.finish_and(lambda: bench.service.cancel(1))
+    assert list(answers) == [1]
+
+
+def test_a_text_that_cannot_be_tokenised_is_answered(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(texts: Sequence[str]) -> list[Tokens]:
+        raise ValueError(texts)
+
+    monkeypatch.setattr(bench.runtime, "tokenise", broken)
+    bench.service.accept(Encode(1, ["text"]))
+    assert code_of(bench.finish()[1]) == "prediction-failed"
+
+
+def test_a_batch_too_large_for_memory_is_halved_until_it_fits(bench: Bench) -> None:
+    bench.runtime.room = 2
+    bench.service.accept(Encode(1, ["a", "b", "c", "d", "e"]))
+    bench.service.accept(Encode(2, ["f"]))
+    answers = bench.finish()
+    assert all(isinstance(answers[call].message, Encoded) for call in (1, 2))
+    assert [len(batch) for batch in bench.runtime.batches] == [6, 5, 2, 3, 1, 2, 1]
+    rows = np.frombuffer(answers[1].body, np.float32).reshape(5, DIMENSION)
+    np.testing.assert_allclose(rows, [vector_of(text) for text in "abcde"], atol=1e-6)
+
+
+def test_a_text_too_large_for_memory_fails_its_own_call_in_words(bench: Bench) -> None:
+    bench.runtime.room = 0
+    bench.service.accept(Encode(1, ["a", "b"]))
+    failed = bench.finish()[1].message
+    assert isinstance(failed, Failed)
+    assert (failed.code, failed.reason) == (
+        "prediction-failed",
+        "there is not enough memory for this input (MemoryError)",
+    )
+
+
+def test_a_ping_is_answered_while_loading_and_while_the_model_computes(bench: Bench) -> None:
+    listener = Listener(bench.link)
+    listener._handle(Ping())
+    listener.service = bench.service
+    bench.service.accept(Encode(1, ["text"]))
+    bench.service.accept(Encode(2, ["text"]))
+    with pytest.MonkeyPatch.context() as patch:
+        embed = bench.runtime.embed
+
+        def pinged(batch: Sequence[Tokens]) -> NDArray[np.float32]:
+            listener._handle(Ping())
+            return embed(batch)
+
+        patch.setattr(bench.runtime, "embed", pinged)
+        bench.serve()
+    listener._handle(Ping())
+    bench.hang_up()
+    assert [frame.message.rounds for frame in bench.sent() if isinstance(frame.message, Pong)] == [0, 0, 1]
 
 
 def test_a_call_without_texts_is_answered_with_no_rows(bench: Bench) -> None:

@@ -3,70 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from greenroom.protocol.snapshot import InitState, Phase, Status
-from greenroom.serving.greenroom import Greenroom
+from greenroom.protocol.snapshot import Phase, Status
 from greenroom.serving.memory import LoadMemory
-from greenroom.settings import load_settings
-from greenroom.testing import ScriptedEngine, StandingClock
-from greenroom.words import ErrorCode, ModelSpec, RetryRefusedError
+from greenroom.words import ErrorCode, RetryRefusedError
+from tests.unit.serving.house import House
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-class House:
-    def __init__(self, folder: Path) -> None:
-        (folder / "model").mkdir()
-        (folder / "model" / "weights.bin").write_bytes(b"weights")
-        self.clock = StandingClock()
-        self.engine = ScriptedEngine(self.clock)
-        spec = ModelSpec(name="minilm", source=f"path:{folder / 'model'}")
-        self.greenroom = Greenroom(load_settings(data=folder / "data"), (spec,), self.engine, self.clock)
-
-    @property
-    def snapshot(self) -> InitState:
-        return self.greenroom.board.posted(("minilm",)).state
-
-    async def until(self, phase: Phase, attempt: int = 1) -> None:
-        async with asyncio.timeout(10):
-            while self.snapshot.phase is not phase or self.snapshot.models[0].attempt < attempt:
-                await self.greenroom.board.changed()
-
-    async def wakes_within(self, seconds: float) -> bool:
-        """Whether the board wakes those who wait."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self.greenroom.board.changed()
-        except TimeoutError:
-            return False
-        return True
-
-    async def until_asleep(self) -> None:
-        """Until the keeper waits for its next try."""
-        async with asyncio.timeout(10):
-            while not self.clock.sleepers:
-                await self.greenroom.board.changed()
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[None]:
-        async with self.greenroom.running():
-            await self.engine.model("minilm").loading()
-            yield
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> House:
-    return House(tmp_path)
 
 
 async def test_a_bug_while_loading_is_told_and_tried_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
