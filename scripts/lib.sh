@@ -274,6 +274,28 @@ ensure_browser() {
   drop_lock
 }
 
+# --- A proxy for the tests -----------------------------------------------------------------------------------
+
+PRIVATE_NGINX=$ROOT/.venv/nginx/usr/sbin/nginx
+
+nginx_works() { PATH=$PATH:/usr/sbin nginx -v >/dev/null 2>&1 || "$PRIVATE_NGINX" -v >/dev/null 2>&1; }
+
+# The tests start an nginx of their own. Best effort: without one they are skipped, and say so. The package is
+# unpacked, not installed, since installing it would start a web server on this machine.
+ensure_proxy() {
+  if nginx_works || ! command -v apt-get >/dev/null 2>&1 || [ "$(id -u)" != 0 ]; then return; fi
+  take_lock
+  say "Fetching a proxy for the tests: nginx, with apt-get, into .venv/nginx (about 1 MB, once)"
+  if (logged apt-get update && logged unpack_nginx); then :; fi
+  nginx_works || note "There is no nginx: the tests behind a proxy will be skipped."
+  drop_lock
+}
+
+unpack_nginx() {
+  rm -rf .venv/nginx && mkdir -p .venv/nginx
+  (cd .venv/nginx && apt-get download nginx && dpkg -x nginx_*.deb .)
+}
+
 # --- Steps of check and test ---------------------------------------------------------------------------------
 
 FAILED_STEPS=

@@ -16,11 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-OPERATIONS = Path(__file__).parents[4] / "docs" / "operations.md"
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+_ROOT = Path(__file__).parents[4]
+_PLACES = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", f"{_ROOT}/.venv/nginx/usr/sbin"])
+OPERATIONS = _ROOT / "docs" / "operations.md"
+NGINX = shutil.which("nginx", path=_PLACES)
 OPENSSL = shutil.which("openssl")
 MISSING = [name for name, found in (("nginx", NGINX), ("openssl", OPENSSL)) if not found]
-WHY_SKIPPED = f"Not installed: {', '.join(MISSING)}. Mend with: apt-get install nginx-light openssl"
+WHY_SKIPPED = f"Not installed: {', '.join(MISSING)}. Mend with: scripts/setup --for test"
 DEADLINE_SECONDS = 15.0
 POLL_SECONDS = 0.01
 HOST = "127.0.0.1"
