@@ -54,6 +54,8 @@ class Suspects:
         self._refused: OrderedDict[Key, None] = OrderedDict()
         self._since_answer: set[Key] = set()
         """Refused since the model last answered."""
+        self._excused = False
+        """Whether one of them explained its death; outlives an acquittal, so that a broken model stays in its loop."""
 
     def __bool__(self) -> bool:
         """Whether anything is on record at all."""
@@ -94,7 +96,8 @@ class Suspects:
 
     def answered(self) -> None:
         """The model answered a call: it works, and what was refused until now was refused for good reason."""
-        if self._since_answer:
+        if self._excused:
+            self._excused = False
             self._since_answer.clear()
 
     def acquit(self) -> None:
@@ -114,7 +117,7 @@ class Suspects:
     def _refuse(self, key: Key) -> Verdict:
         del self._suspects[key]
         _put(self._refused, key, self._max_refused)
-        first = not self._since_answer
+        first, self._excused = not self._excused, True
         if len(self._since_answer) < self._max_refused:
             self._since_answer.add(key)
         return Verdict(key.hex(), explained=first)

@@ -76,6 +76,15 @@ def test_an_acquittal_takes_back_what_was_refused_since_the_last_answer() -> Non
     assert record.refused == (A.hex(),)
 
 
+def test_after_an_acquittal_nothing_is_explained_before_the_model_has_answered() -> None:
+    record = suspects()
+    guilty(record, A)
+    record.acquit()
+    assert not guilty(record, B)
+    record.answered()
+    assert guilty(record, C)
+
+
 def test_forgiving_forgets_everything_and_says_how_much() -> None:
     record = suspects()
     guilty(record, A)
