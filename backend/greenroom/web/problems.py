@@ -54,9 +54,7 @@ def problem_answer(
     request: Request, code: ErrorCode, title: str, status: int, detail: str,
     faults: tuple[ProblemFault, ...] = (), headers: Mapping[str, str] | None = None,
 ) -> Response:  # fmt: skip
-    """A problem document; under `/v1/` with OpenAI's `error` member.
-
-    Its `instance` is not `request.url.path`: that takes the Host header apart, which may be what is wrong."""
+    """A problem document; under `/v1/` with OpenAI's `error` member."""
     openai = None
     if own_path(request.scope).startswith("/v1/"):
         kind = "invalid_request_error" if status < 500 else "server_error"
