@@ -37,8 +37,9 @@ from bench.harness import (
     ratio_at_most,
     spread,
 )
+from bench.proc import cpu_seconds, memory_of
 from bench.sockets_fronts import Front
-from bench.sockets_load import Load, cpu_seconds, resident_kib
+from bench.sockets_load import Load
 from bench.sockets_stalled import Backlog
 
 CLIENTS = int(os.environ.get("BENCH_CLIENTS", "2000"))
@@ -98,11 +99,11 @@ def _idle(front: Front, load: Load) -> dict[str, float]:
     return {"connect_s": connected, "idle_kib": (_settled_kib(front) - empty) / CLIENTS}
 
 
-def _settled_kib(front: Front) -> int:
+def _settled_kib(front: Front) -> float:
     """Resident memory once nothing is under way; asking for the tasks collects the garbage."""
     time.sleep(SETTLE_SECONDS)
     fronts.tasks(front)
-    return resident_kib(front.pid)
+    return memory_of(front.pid).resident / 1024
 
 
 def _fan_out(front: Front, load: Load, hz: float) -> dict[str, float]:

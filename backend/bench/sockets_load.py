@@ -1,18 +1,14 @@
-"""The bench's end of `bench.sockets_clients`: a process with many clients, and what the kernel says of a server."""
+"""The bench's end of `bench.sockets_clients`: a process with many clients."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from bench.processes import end, own_environment
-
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Load:
@@ -62,20 +58,3 @@ class Load:
         if "error" in answer:
             raise RuntimeError(f"clients: {answer['error']}")
         return answer
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process so far; the kernel counts in steps of 10 ms."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def resident_kib(pid: int) -> int:
-    """Resident memory of a process."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
-
-
-def descriptors(pid: int) -> int:
-    """Open files and sockets of a process."""
-    return len(os.listdir(f"/proc/{pid}/fd"))

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from bench.proc import memory_of
 from bench.sockets_fronts import Front
-from bench.sockets_load import resident_kib
 
 SAMPLE_SECONDS = 0.5
 
@@ -21,14 +21,14 @@ class Backlog:
     def __init__(self, front: Front, ports: Collection[int]) -> None:
         self.queued_kib = 0.0
         """The most that was in their send queues together."""
-        self.grown_kib = 0
+        self.grown_kib = 0.0
         """The most that the server's resident memory grew by until they were gone."""
         self.grew_at = time.monotonic()
         """When the queues grew last: later, nobody took anything and no byte more had room."""
         self.gone_at: float | None = None
         """When the last of the connections was gone."""
         self._pid = front.pid
-        self._begin_kib = resident_kib(front.pid)
+        self._begin_kib = _resident_kib(front.pid)
         self._local = f":{front.port:04X}"
         self._remote = {f"0100007F:{port:04X}" for port in ports}
         self._stop = threading.Event()
@@ -50,7 +50,7 @@ class Backlog:
             if not queued:
                 self.gone_at = now
                 return
-            self.grown_kib = max(self.grown_kib, resident_kib(self._pid) - self._begin_kib)
+            self.grown_kib = max(self.grown_kib, _resident_kib(self._pid) - self._begin_kib)
             if sum(queued) > self.queued_kib:
                 self.queued_kib, self.grew_at = sum(queued), now
 
@@ -64,3 +64,7 @@ class Backlog:
             for local, remote, state, queues in fields
             if local.endswith(self._local) and remote in self._remote and state == "01"
         ]
+
+
+def _resident_kib(pid: int) -> float:
+    return memory_of(pid).resident / 1024
