@@ -81,3 +81,17 @@ def test_a_restart_behind_the_proxy_is_explained_and_recovered_from(
     workbench.expect_progress(20)
     server.control.become_ready()
     workbench.expect_gone()
+
+
+def test_a_press_while_the_server_is_away_is_answered_when_it_is_back(
+    server: GreenroomServer, address: str, workbench: Workbench, noise: Noise
+) -> None:
+    noise.expected(r"WebSocket connection to", r"status of (503|425)")
+    server.control.become_ready()
+    workbench.open(address)
+    server.kill()
+    workbench.ask()
+    expect(workbench.waiting).to_be_visible()
+    server.restart()
+    server.control.become_ready()
+    workbench.expect_pairs(3)

@@ -145,7 +145,7 @@ class WaitingRoom implements RequestQueue {
       if (!mayResend(request, error)) throw error;
       return this.enqueue(request, LOST, details, null, 1);
     }
-    const refusal = await readRefusal(response, this.now());
+    const refusal = await readRefusal(response, this.now(), request.idempotent);
     return refusal === null ? response : this.enqueue(request, refusal, details, response, 0);
   };
 
@@ -251,7 +251,7 @@ class WaitingRoom implements RequestQueue {
     try {
       const signal = item.abort.signal;
       const response = await this.options.seams.fetch(item.request.url, { ...item.request.init, signal });
-      const refusal = await readRefusal(response, this.now());
+      const refusal = await readRefusal(response, this.now(), item.request.idempotent);
       if (refusal !== null) this.requeue(item, refusal);
       else this.finish(item, "settled", () => item.resolve(response));
     } catch (error) {

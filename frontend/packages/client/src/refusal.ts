@@ -1,7 +1,10 @@
 import { asSnapshot, parseJson } from "./messages";
 import type { InitState } from "./protocol.gen";
 
-/** A "not yet" that certainly reached no handler: the request can go again, whatever its method. */
+/**
+ * A "not yet". It certainly reached no handler, so that the request can go again, whatever its method; but for a bare
+ * 503, which a proxy also gives when the server went away under a request.
+ */
 export interface Refusal {
   /** The models it waits for; `null`: only the clock can tell. */
   snapshot: InitState | null;
@@ -13,13 +16,18 @@ const MAX_RETRY_MS = 60_000;
 const CANDIDATES = new Set([202, 425, 429, 503]);
 
 /** `null`: an answer like any other, for the caller. Reads a copy of the body, so that the caller still can. */
-export async function readRefusal(response: Response, now: number): Promise<Refusal | null> {
+export async function readRefusal(
+  response: Response,
+  now: number,
+  isIdempotent: boolean,
+): Promise<Refusal | null> {
   if (!CANDIDATES.has(response.status)) return null;
   const header = response.headers.get("Retry-After");
   const retryAfterMs = parseRetryAfter(header, now);
   if (response.status === 429) return header === null ? null : { snapshot: null, retryAfterMs };
   const snapshot = asSnapshot(parseJson(await response.clone().text()));
-  if (snapshot === null && response.status !== 425) return null;
+  const isAway = response.status === 503 && header !== null && isIdempotent;
+  if (snapshot === null && response.status !== 425 && !isAway) return null;
   return { snapshot, retryAfterMs };
 }
 

@@ -96,6 +96,19 @@ test.each([
   expect((await fetch("/p", POST)).bodyUsed).toBe(false);
 });
 
+test("a proxy whose server is away is asked again, when a second run does no harm", async () => {
+  const { world, fetch, sent } = room();
+  const away = () => new Response("{}", { status: 503, headers: { "Retry-After": "2" } });
+  const answers = [away, away, () => new Response("done")];
+  world.answer = () => answers.shift()!();
+  const answer = fetch("/p", { ...POST, idempotent: true });
+  await world.time.advance(1_900);
+  expect(sent()).toBe(1);
+  await world.time.advance(60_000);
+  expect(await (await answer).text()).toBe("done");
+  expect(sent()).toBe(3);
+});
+
 test("a ready that came between the refusal and the queue loses nothing", async () => {
   const { world, store, fetch } = room();
   store.accept(LOADING);
