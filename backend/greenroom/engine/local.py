@@ -17,10 +17,12 @@ from greenroom.engine.import_progress import ImportCount, ImportProgress
 from greenroom.engine.link import HostLink
 from greenroom.engine.local_host import LocalHost
 from greenroom.engine.processes import HostProcess, exit_reason, spawn_host
+from greenroom.engine.pulse import DEFAULT_PATIENCE, Patience, Pulse
 from greenroom.engine.seam import Host, HostInfo, Report, Step
+from greenroom.engine.watch import Watch
 from greenroom.engine.zygote import ForkRefusedError, Zygote, ZygoteLostError, level_number
 from greenroom.engine.zygote_process import ZygoteProcess, forks_hosts, take_prestarted
-from greenroom.frames import FrameError, Load, LoadFailed, Log, Ready, StageStep
+from greenroom.frames import FrameError, Load, LoadFailed, Log, Ping, Ready, StageStep
 from greenroom.protocol.snapshot import StageName
 from greenroom.words import HostLostError, LoadError, ModelSpec, ModelVersion
 
@@ -34,15 +36,21 @@ class LocalEngine:
     """Makes hosts on this machine.
 
     `data_folder`: where to remember how many modules the runtime's import takes. `zygote`: one that was started
-    already (`zygote_process.start_zygote`); without it, a prestarted one is taken, or one is started by `start`."""
+    already (`zygote_process.start_zygote`); without it, a prestarted one is taken, or one is started by `start`.
+    `patience`: how long hosts and zygote may hang before they are ended and replaced."""
 
     def __init__(
-        self, data_folder: Path | None = None, zygote: ZygoteProcess | None = None, forks: bool | None = None
+        self,
+        data_folder: Path | None = None,
+        zygote: ZygoteProcess | None = None,
+        forks: bool | None = None,
+        patience: Patience = DEFAULT_PATIENCE,
     ) -> None:
+        self._patience = patience
         self._count = ImportCount(data_folder)
         self._progress = ImportProgress(self._count)
         self._forks = forks_hosts() if forks is None else forks
-        self._zygote = Zygote(self._progress, zygote or take_prestarted()) if self._forks else None
+        self._zygote = Zygote(self._progress, zygote or take_prestarted(), patience) if self._forks else None
         self._hosts: set[LocalHost] = set()
         self._loading: set[HostProcess] = set()
         self._closed = False
@@ -106,8 +114,13 @@ class LocalEngine:
             except BaseException:
                 ours.close()
                 raise
-            return process, await HostLink.open(ours)
+            return process, await HostLink.open(ours, self._new_pulse())
         raise HostLostError("the server is shutting down")
+
+    def _new_pulse(self) -> Pulse:
+        """Of a host that begins to load; a spawned one has the runtime to import as well."""
+        ticks = self._patience.loading_ticks if self._forks else self._patience.importing_ticks
+        return Pulse(self._patience, ticks)
 
     async def _can_fork(self, report: Report) -> None:
         """Wait until hosts can be forked; nothing to wait for where they are spawned."""
@@ -132,18 +145,26 @@ class LocalEngine:
     ) -> LocalHost:
         """Have the host load; on any other end than ready it is killed."""
         self._loading.add(process)
+        watch = Watch(
+            spec.name, link.pulse, self._patience,
+            ping=lambda: link.send(Ping()), kill=process.kill, let_go=link.close,
+        )  # fmt: skip
         try:
             link.send(_load_frame(spec, version, verdicts))
-            ready = await self._until_ready(process, link, spec, report)
+            ready = await self._until_ready(process, link, watch, spec, report)
         except BaseException:
             process.kill()
             link.close()
+            watch.stop()
             raise
         finally:
             self._loading.discard(process)
-        return self._adopt(LocalHost(spec.name, _info(process, ready), process, link, spec.max_queued_texts))
+        link.pulse.silent_ticks = self._patience.silent_ticks
+        return self._adopt(LocalHost(spec.name, _info(process, ready), process, link, watch, spec.max_queued_texts))
 
-    async def _until_ready(self, process: HostProcess, link: HostLink, spec: ModelSpec, report: Report) -> Ready:
+    async def _until_ready(
+        self, process: HostProcess, link: HostLink, watch: Watch, spec: ModelSpec, report: Report
+    ) -> Ready:
         """Forward the host's steps. Raises LoadError when it gives up, HostLostError when it ends."""
         try:
             async for frame in link.frames():
@@ -160,7 +181,7 @@ class LocalEngine:
                         log.warning("unexpected frame", model=spec.name, kind=type(message).__name__)
         except (FrameError, ValueError) as error:
             raise HostLostError("the model's process sent what is not a frame") from error
-        reason = await exit_reason(process, asked=self._closed)
+        reason = await exit_reason(process, self._closed, watch.reason)
         raise HostLostError(f"the model's process ended while it loaded: {reason}")
 
     def _adopt(self, host: LocalHost) -> LocalHost:

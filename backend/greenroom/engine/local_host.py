@@ -20,6 +20,7 @@ import structlog
 from greenroom.engine.link import HostLink
 from greenroom.engine.processes import HostProcess, exit_reason, resident_bytes
 from greenroom.engine.seam import HostExit, HostInfo, Vectors
+from greenroom.engine.watch import Watch
 from greenroom.engine.zygote import level_number
 from greenroom.frames import Cancel, Dropped, Encode, Encoded, Failed, Frame, FrameError, Log, Stop
 from greenroom.words import (
@@ -65,8 +66,13 @@ class _Owed(NamedTuple):
 class LocalHost:
     """Sends calls to one host process and matches the answers."""
 
-    def __init__(self, name: str, info: HostInfo, process: HostProcess, link: HostLink, max_queued_texts: int) -> None:
+    def __init__(
+        self, name: str, info: HostInfo, process: HostProcess, link: HostLink, watch: Watch, max_queued_texts: int
+    ) -> None:
+        """`watch` is over when the host is."""
         self._info = info
+        self._watch = watch
+        watch.owes = lambda: (bool(self._owed), self._longest_deadline)
         self._process = process
         self._link = link
         self._max_queued_texts = max_queued_texts
@@ -163,7 +169,8 @@ class LocalHost:
         finally:
             self._gone = True
             self._link.close()
-        reason = await exit_reason(self._process, self._asked)
+            self._watch.stop()
+        reason = await exit_reason(self._process, self._asked, self._watch.reason)
         self._log.info("host ended", reason=reason, expected=self._asked)
         self._tell_end(reason)
 

@@ -58,12 +58,12 @@ async def spawn_host(connection: socket.socket, modules_expected: int) -> Spawne
     return SpawnedProcess(process)
 
 
-async def exit_reason(process: HostProcess, asked: bool) -> str:
+async def exit_reason(process: HostProcess, asked: bool, hung: str | None = None) -> str:
     """How `process`, whose socket has closed, ended, in words for people. Waits for word of it, briefly. `asked`:
-    whether we ended it."""
+    whether we ended it; `hung`: why its watch did."""
     await asyncio.wait([process.ended], timeout=EXIT_REPORT_SECONDS)
     code = process.ended.result() if process.ended.done() and not process.ended.cancelled() else None
-    return describe_exit(code, asked)
+    return f"it was ended because {hung}" if hung else describe_exit(code, asked)
 
 
 def describe_exit(code: int | None, asked: bool) -> str:

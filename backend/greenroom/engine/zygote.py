@@ -1,7 +1,10 @@
 """The front's side of the zygote: keeps one running, asks it for hosts, hears how they end.
 
 When the zygote dies, its hosts live on (they hang on their own sockets), how they end becomes unknowable, and a new
-zygote is started, with a growing pause while zygotes keep dying before their import is complete.
+zygote is started, with a growing pause while zygotes keep dying before their import is complete. One that hangs is
+killed: while it imports, the modules it reports are its signs of life, and after that its answers to our pings.
+
+What bounds the requests that wait for a fork: each load has one, and a model has one load.
 """
 
 from __future__ import annotations
@@ -17,8 +20,10 @@ import structlog
 
 from greenroom import frames
 from greenroom.engine.import_progress import ImportProgress
+from greenroom.engine.pulse import DEFAULT_PATIENCE, Patience, Pulse
+from greenroom.engine.watch import Watch
 from greenroom.engine.zygote_process import ZygoteProcess, start_zygote
-from greenroom.frames import AnyMessage, Exited, Fork, Forked, ForkFailed, Imported, Kill, Log
+from greenroom.frames import AnyMessage, Exited, Fork, Forked, ForkFailed, Imported, Kill, Log, Ping
 
 RESTART_SECONDS = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Pause before a new zygote, by the number of zygotes in a row that died before their import was complete."""
@@ -48,24 +53,39 @@ class ForkedProcess:
         self._host_id = host_id
         self.pid = pid
         self.ended: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        self._asked_to_end = False
 
     def kill(self) -> None:
+        self._asked_to_end = True
         if self.ended.done() and self.ended.result() is not None:
             return
         if self.ended.done() or not self._zygote.send(Kill(self._host_id)):  # its zygote is gone, nobody reaps it
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+            self._kill_ourselves()
+
+    def orphaned(self) -> None:
+        """Its zygote died: how it ends becomes unknowable, and a `kill` that the zygote may not have heard is our own
+        business now."""
+        if self._asked_to_end and not self.ended.done():
+            self._kill_ourselves()
+        self.set_ended(None)
 
     def set_ended(self, code: int | None) -> None:
         if not self.ended.done():
             self.ended.set_result(code)
 
+    def _kill_ourselves(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
 
 class Zygote:
     """Keeps a zygote process and speaks to it. `start`, then `close`."""
 
-    def __init__(self, progress: ImportProgress, first: ZygoteProcess | None = None) -> None:
+    def __init__(
+        self, progress: ImportProgress, first: ZygoteProcess | None = None, patience: Patience = DEFAULT_PATIENCE
+    ) -> None:
         self._progress = progress
+        self._patience = patience
         self._current = first
         self._next_host_id = 1
         self._forking: dict[int, asyncio.Future[ForkedProcess]] = {}
@@ -131,6 +151,8 @@ class Zygote:
             self._current = None
             deaths = 0 if self._progress.complete else deaths + 1
             self._progress.restart()
+            for host in self._hosts.values():
+                host.orphaned()
             self._lose_hosts()
             log.warning("zygote ended", code=await _reap(current.process))
             self._current = current = await self._start_again(deaths)
@@ -149,15 +171,27 @@ class Zygote:
         """Take in what a zygote says until it ends."""
         current.control.setblocking(False)
         reader, writer = await asyncio.open_connection(sock=current.control)
-        decoder = frames.Decoder()
+        pulse = Pulse(self._patience, self._patience.importing_ticks)
+        watch = Watch(
+            "zygote", pulse, self._patience,
+            ping=lambda: self.send(Ping()), kill=current.process.kill, let_go=writer.transport.abort,
+        )  # fmt: skip
         try:
-            while data := await reader.read(_READ_BYTES):
-                for frame in decoder.feed(data):
-                    self._handle(frame.message)
+            await self._take_in(reader, pulse)
         except (ConnectionError, frames.FrameError) as error:
             log.warning("zygote link broke", error=repr(error))
         finally:
+            watch.stop()
             writer.transport.abort()
+
+    async def _take_in(self, reader: asyncio.StreamReader, pulse: Pulse) -> None:
+        decoder = frames.Decoder()
+        while data := await reader.read(_READ_BYTES):
+            pulse.heard()
+            for frame in decoder.feed(data):
+                self._handle(frame.message)
+            if self._progress.complete:
+                pulse.silent_ticks = self._patience.silent_ticks
 
     def _handle(self, message: AnyMessage) -> None:
         match message:

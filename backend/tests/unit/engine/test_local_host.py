@@ -13,7 +13,9 @@ import pytest
 from greenroom import frames
 from greenroom.engine.link import HostLink
 from greenroom.engine.local_host import LocalHost, Pace
+from greenroom.engine.pulse import Patience, Pulse
 from greenroom.engine.seam import HostInfo, Vectors
+from greenroom.engine.watch import Watch
 from greenroom.frames import Cancel, Encode, Encoded, Failed, Stop
 from greenroom.words import (
     DeadlineExceededError,
@@ -26,6 +28,8 @@ from greenroom.words import (
 
 pytestmark = pytest.mark.anyio
 M = TypeVar("M", bound=frames.Message)
+QUIET = Patience(tick_seconds=3600)
+"""No tick comes by itself in a test; `Stage.tick` makes one."""
 
 
 class Process:
@@ -77,10 +81,12 @@ class Stage:
 @pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
     ours, theirs = socket.socketpair()
-    peer = Peer(await HostLink.open(theirs))
+    peer = Peer(await HostLink.open(theirs, Pulse(QUIET, 5)))
     process = Process(peer.leave)
     info = HostInfo(process.pid, 2, 256, "cpu", "float32")
-    host = LocalHost("m", info, process, await HostLink.open(ours), max_queued_texts=4)
+    link = await HostLink.open(ours, Pulse(QUIET, 5))
+    watch = Watch("m", link.pulse, QUIET, ping=lambda: link.send(frames.Ping()), kill=process.kill, let_go=link.close)
+    host = LocalHost("m", info, process, link, watch, max_queued_texts=4)
     yield Stage(host, peer, process)
     process.kill()
     await asyncio.wait_for(asyncio.shield(host.exited), 5)
