@@ -101,4 +101,5 @@ def test_without_a_base_path_the_contract_names_no_server(greenroom_server: Gree
 
 
 def test_a_longer_word_is_not_the_base_path(server: GreenroomServer) -> None:
-    assert httpx.get(f"{server.url}{BASE}s/health").status_code == 404
+    problem = httpx.get(f"{server.url}{BASE}s/health").json()
+    assert (problem["status"], problem["instance"]) == (404, f"{BASE}{BASE}s/health")
