@@ -23,6 +23,8 @@ READY_LINE = "GREENROOM_READY_LINE"
 FINISH_SECONDS = 6
 """For requests in progress once the server was asked to stop. With the goodbyes before (1 s at most) and the end of
 the hosts after (3 s) a stop takes 10 s at most."""
+CALL_SECONDS = 5
+"""Of these, for predictions: who then has none is told so, which takes time, too."""
 UNREAD_SECONDS = 30
 """A client that takes nothing of what it was sent for so long is dropped by the kernel (TCP_USER_TIMEOUT, RFC 5482)."""
 SPARE_FILES = 512
@@ -47,7 +49,7 @@ class _Server(uvicorn.Server):
         for server in self.servers:
             server.close()  # first: who comes back at once must meet the successor, not us
         if self._hub is not None:
-            await self._hub.drain()
+            await self._hub.drain(CALL_SECONDS)
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -26,6 +26,7 @@ GreenroomError
 ├── RetryRefusedError        "try again" for a model that has not failed
 ├── OverloadedError          the queue is full: come back later
 ├── DeadlineExceededError    the answer would have come too late
+├── ShuttingDownError        the server is about to stop: ask its successor
 └── PredictionError          the model itself failed on this input
 """
 
@@ -247,6 +248,14 @@ class OverloadedError(GreenroomError):
     def __init__(self, detail: str, retry_after_seconds: int = 1) -> None:
         super().__init__(detail)
         self.retry_after_seconds = retry_after_seconds
+
+
+class ShuttingDownError(GreenroomError):
+    code = ErrorCode.SHUTTING_DOWN
+    status = 503
+    title = "The server is about to stop"
+    temporary = True
+    retry_after_seconds = 1
 
 
 class DeadlineExceededError(GreenroomError):

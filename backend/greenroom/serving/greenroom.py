@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from greenroom.words import (
     DeadlineExceededError,
     ModelSpec,
     ModelVersion,
+    ShuttingDownError,
     Task,
     UnknownModelError,
     UnsupportedTaskError,
@@ -64,6 +66,9 @@ class Greenroom:
         readiness = Readiness(self.specs, self.epoch, memory.history)
         self.board = Board(readiness, self.epoch, self.clock)
         self.keepers = {spec.name: Keeper(spec, engine, self.board, memory) for spec in self.specs}
+        self._stops_at = math.inf
+        self._limits: set[asyncio.Timeout] = set()
+        """Of the calls in progress."""
         self._calls = {name: Calls(keeper, self.board) for name, keeper in self.keepers.items()}
 
     @contextlib.asynccontextmanager
@@ -109,17 +114,32 @@ class Greenroom:
         """Embed `texts` with model `name` (default deadline: INFERENCE_TIMEOUT_SECONDS).
 
         A call whose host dies is given to its successor. Raises NotReadyError, UnknownModelError,
-        UnsupportedTaskError, InputRefusedError, OverloadedError, DeadlineExceededError, PredictionError."""
+        UnsupportedTaskError, InputRefusedError, OverloadedError, DeadlineExceededError, PredictionError,
+        ShuttingDownError."""
         keeper = self._keeper(name)
         if keeper.spec.task is not Task.EMBED:
             raise UnsupportedTaskError(f"{name} is a model for {keeper.spec.task}, not for embedding.")
         seconds = deadline_seconds or self.settings.inference_timeout_seconds
+        deadline = asyncio.get_running_loop().time() + seconds
+        limit = asyncio.timeout_at(min(deadline, self._stops_at))
+        self._limits.add(limit)
         try:
-            async with asyncio.timeout(seconds):
-                deadline = asyncio.get_running_loop().time() + seconds
+            async with limit:
                 return _embedded(*await self._calls[name].embed(texts, deadline))
         except TimeoutError:
+            if limit.when() == self._stops_at:
+                raise ShuttingDownError("The server is stopping. Try again in a moment.") from None
             raise DeadlineExceededError(f"No answer within {seconds:g} s. Try again, or send fewer texts.") from None
+        finally:
+            self._limits.discard(limit)
+
+    def stop_soon(self, seconds: float) -> None:
+        """The server is about to stop: end every wait for readiness now, and every call in `seconds`."""
+        self.board.close()
+        self._stops_at = asyncio.get_running_loop().time() + seconds
+        for limit in self._limits:
+            if not limit.expired():
+                limit.reschedule(min(limit.when() or self._stops_at, self._stops_at))
 
     def refused(self, name: str) -> tuple[str, ...]:
         """SHA-256 of each input (version digest and text, see `serving.suspects`) that this model is not given any

@@ -122,11 +122,11 @@ class Hub:
             del self._connections[connection]
             line.on_free = None
 
-    async def drain(self) -> None:
-        """End every wait, ask every client to come back later at a moment of its own, and give them time to hear it.
+    async def drain(self, seconds: float) -> None:
+        """The server is about to stop: give calls in progress `seconds`, and tell every socket when to come back.
 
         Their reconnects are spread so that a successor is met by at most RECONNECTS_PER_SECOND."""
-        self._board.close()
+        self._greenroom.stop_soon(seconds)
         spread = min(len(self) / RECONNECTS_PER_SECOND, MAX_RECONNECT_SECONDS)
         for connection in tuple(self._connections):
             if connection.line.free:

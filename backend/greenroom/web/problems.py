@@ -10,6 +10,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ExceptionHandler, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
@@ -24,6 +25,7 @@ from greenroom.words import (
     NotAuthorisedError,
     NotReadyError,
     OverloadedError,
+    ShuttingDownError,
 )  # fmt: skip
 
 log = structlog.get_logger("greenroom.web")
@@ -92,7 +94,7 @@ async def on_greenroom_error(request: Request, error: Exception) -> Response:
 
 
 def _headers(error: GreenroomError) -> dict[str, str]:
-    if isinstance(error, OverloadedError):
+    if isinstance(error, OverloadedError | ShuttingDownError):
         return {"retry-after": str(error.retry_after_seconds)}
     if isinstance(error, NotAuthorisedError):
         return {"www-authenticate": "Bearer"}  # RFC 6750 §3
@@ -116,7 +118,14 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     code = _HTTP_CODES.get(error.status_code, ErrorCode.BAD_REQUEST)
     detail = _HTTP_DETAILS.get(error.status_code, error.detail)
     title = error.detail if error.status_code not in _HTTP_DETAILS else str(code).replace("-", " ").capitalize()
-    return problem_answer(request, code, title, error.status_code, detail, headers=error.headers)
+    headers = {"allow": _allowed_methods(request)} if error.status_code == 405 else error.headers
+    return problem_answer(request, code, title, error.status_code, detail, headers=headers)
+
+
+def _allowed_methods(request: Request) -> str:
+    """All methods of this address (RFC 9110 §10.2.1); Starlette names those of the first route of several alone."""
+    routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted({method for route in routes for method in getattr(route, "methods", None) or ()}))
 
 
 async def on_bug(request: Request, error: Exception) -> Response:

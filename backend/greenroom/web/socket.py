@@ -142,7 +142,7 @@ def _fault_of(text: str | None, data: bytes | None) -> _Refusal | None:
     if known:
         return None
     explanation = 'A message is a JSON object with a "type", as text. Send nothing: the server speaks by itself.'
-    return _because(CloseCode.MALFORMED, ErrorCode.BAD_REQUEST, explanation)
+    return _because(CloseCode.MALFORMED, ErrorCode.MALFORMED_MESSAGE, explanation)
 
 
 async def _close(socket: WebSocket, refusal: _Refusal) -> None:

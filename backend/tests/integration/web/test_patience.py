@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import json
 import signal
 import socket
 import subprocess
-import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -126,24 +127,37 @@ def test_a_held_request_is_answered_when_the_server_stops(greenroom_server: Gree
     greenroom_server.wait(5)
 
 
-def test_the_second_signal_ends_the_server_at_once_and_its_hosts_with_it(greenroom_server: GreenroomServer) -> None:
-    greenroom_server.control.become_ready()
-    greenroom_server.control.hold_calls()
-    asking = threading.Thread(target=ask_in_vain, args=(greenroom_server.url,))
-    asking.start()
-    while greenroom_server.control.state()["models"]["minilm"]["held_calls"] == 0:
-        time.sleep(0.02)
-    greenroom_server.send_signal(signal.SIGTERM)
-    with pytest.raises(subprocess.TimeoutExpired):
-        greenroom_server.wait(1)
-    greenroom_server.send_signal(signal.SIGTERM)
-    assert greenroom_server.wait(1) == 128 + signal.SIGTERM
-    asking.join(10)
+@contextlib.contextmanager
+def a_call_in_progress(server: GreenroomServer) -> Iterator[concurrent.futures.Future[httpx.Response]]:
+    """A call that the model does not answer."""
+    server.control.become_ready()
+    server.control.hold_calls()
+    body = {"model": "minilm", "input": "text"}
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        call = pool.submit(httpx.post, f"{server.url}/v1/embeddings", json=body, timeout=20)
+        while server.control.state()["models"]["minilm"]["held_calls"] == 0:
+            time.sleep(0.02)
+        yield call
 
 
-def ask_in_vain(url: str) -> None:
-    with contextlib.suppress(httpx.HTTPError):
-        httpx.post(f"{url}/v1/embeddings", json={"model": "minilm", "input": "text"}, timeout=30)
+def test_a_call_that_cannot_be_finished_is_told_so_before_the_server_stops(greenroom_server: GreenroomServer) -> None:
+    with a_call_in_progress(greenroom_server) as call:
+        greenroom_server.send_signal(signal.SIGTERM)
+        answer = call.result(10)
+    greenroom_server.wait(5)
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/shutting-down")
+    assert answer.headers["retry-after"] == "1"
+
+
+def test_the_second_signal_ends_the_server_at_once(greenroom_server: GreenroomServer) -> None:
+    with a_call_in_progress(greenroom_server) as call:
+        greenroom_server.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            greenroom_server.wait(1)
+        greenroom_server.send_signal(signal.SIGTERM)
+        assert greenroom_server.wait(1) == 128 + signal.SIGTERM
+        with pytest.raises(httpx.HTTPError):
+            call.result(10)
 
 
 def test_a_head_that_never_ends_is_given_up(greenroom_server: GreenroomServer) -> None:

@@ -152,7 +152,7 @@ def test_frames_that_are_not_known_yet_are_ignored(greenroom_server: GreenroomSe
 def test_nonsense_is_explained_and_ends_the_link(greenroom_server: GreenroomServer, nonsense: str | bytes) -> None:
     with join(greenroom_server) as socket:
         socket.send(nonsense)
-        assert until(socket, type="error")["code"] == "bad-request"
+        assert until(socket, type="error")["code"] == "malformed-message"
         with pytest.raises(ConnectionClosed) as closed:
             list(frames(socket))
     assert closed.value.rcvd is not None

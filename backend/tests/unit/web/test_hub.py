@@ -166,7 +166,7 @@ async def test_a_drain_spreads_the_reconnects_and_gives_up_lines_that_are_not_fr
         for line in (stuck, *lines):
             stack.enter_context(stage.hub.joined(line, SCOPE))
         stuck.free = False
-        await stage.hub.drain()
+        await stage.hub.drain(5)
     delays = [line.taken[-1]["reconnect_in_ms"] for line in lines]
     assert len(set(delays)) > 10
     assert all(500 <= delay <= 1000 for delay in delays)
