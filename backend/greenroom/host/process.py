@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
-_OOM_SCORE = "800"
+_OOM_STEP = 400
+_MAX_OOM_SCORE = 1000
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",  # numpy's BLAS would start its threads at import: a fork does not carry them
     "HF_HUB_OFFLINE": "1",  # a version is complete on disk; nothing here may ask the network
@@ -40,9 +41,12 @@ def leave_signals_to_the_front() -> None:
 
 
 def offer_to_oom_killer() -> None:
-    """Ask Linux to end this process before the front when memory runs out."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")
+    """Ask Linux to end this process before its parent when memory runs out. A host gives back most and is replaced
+    soonest, so it goes first; then the zygote, from which it has inherited one step already; and the front last."""
+    score = Path("/proc/self/oom_score_adj")
+    with contextlib.suppress(OSError, ValueError):
+        inherited = int(score.read_text(encoding="ascii"))
+        score.write_text(str(min(inherited + _OOM_STEP, _MAX_OOM_SCORE)), encoding="ascii")
 
 
 def usable_cpus() -> int:

@@ -25,7 +25,7 @@ from typing import NoReturn
 from greenroom import frames
 from greenroom.frames import AnyMessage, Exited, Fork, Forked, ForkFailed, Imported, Kill, Log, Ping, Pong
 from greenroom.host.imports import import_modules
-from greenroom.host.process import end_with_parent, leave_signals_to_the_front, prepare_environment
+from greenroom.host.process import end_with_parent, leave_signals_to_the_front, offer_to_oom_killer, prepare_environment
 from greenroom.host.runtime import runtime_modules
 
 _RECEIVE_BYTES = 64 * 1024
@@ -40,6 +40,7 @@ def main() -> None:
     arguments = parser.parse_args()
     leave_signals_to_the_front()
     end_with_parent(arguments.parent_pid)
+    offer_to_oom_killer()
     prepare_environment()
     Zygote(socket.socket(fileno=arguments.control_fd)).run()
 

@@ -1,0 +1,52 @@
+"""A runtime without a model whose texts can do to its host what real inputs do: end it, hang it, eat its memory.
+
+Its load waits while the version's folder holds a file named `hold`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from greenroom.host.runtime import ReportBytes, Tokens
+from tests.unit.host.fake_runtime import FakeRuntime
+
+DEADLY, STUCK, HUNGRY, TOO_LARGE = "deadly", "stuck", "hungry", "too large"
+SLOW = "slow"
+SLOW_SECONDS = 0.3
+
+
+class DeadlyRuntime(FakeRuntime):
+    def embed(self, batch: Sequence[Tokens]) -> NDArray[np.float32]:
+        texts = [one.text for one in batch]
+        if any(SLOW in text for text in texts):
+            time.sleep(SLOW_SECONDS)
+        if DEADLY in texts:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if STUCK in texts:
+            threading.Event().wait()
+        if TOO_LARGE in texts:
+            raise MemoryError
+        if HUNGRY in texts:
+            _eat()
+        return super().embed(batch)
+
+
+def load(folder: Path, report: ReportBytes) -> DeadlyRuntime:
+    report(1, 2)
+    while (folder / "hold").exists():
+        time.sleep(0.02)
+    report(2, 2)
+    return DeadlyRuntime(preferred="float32")
+
+
+def _eat() -> None:
+    eaten = []
+    while True:
+        eaten.append(np.ones(16 << 20, np.uint8))

@@ -1,0 +1,59 @@
+"""What one bad input may do to others: nothing."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from greenroom.words import DeadlineExceededError, InputRefusedError, PredictionError
+from tests.integration.serving.deadly_runtime import DEADLY, SLOW, STUCK, TOO_LARGE
+from tests.integration.serving.real_house import NAME, RealHouse, kill
+
+pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("default::ResourceWarning")]
+
+
+async def test_thirty_innocents_are_answered_and_the_poison_among_them_is_refused(house: RealHouse) -> None:
+    slow = house.embed(SLOW)  # all others are in line when the poison's batch comes
+    poison = house.embed("fine", DEADLY)
+    innocents = [house.embed(f"{number:02}") for number in range(30)]
+    answers = await asyncio.wait_for(asyncio.gather(slow, *innocents), 30)
+    assert [len(answer.tokens) for answer in answers] == [1] * 31
+    with pytest.raises(InputRefusedError) as refusal:
+        await poison
+    assert [fault.pointer for fault in refusal.value.faults] == ["/input/1"]
+    await house.until(lambda: house.ready)
+    assert house.loads <= 3
+    assert len(house.greenroom.refused(NAME)) == 1
+    with pytest.raises(InputRefusedError):
+        await house.embed("another", "call", DEADLY)
+    assert (await house.embed("fine")).tokens == (4,)
+    assert house.loads <= 3
+
+
+async def test_calls_in_flight_at_a_kill_are_all_answered_by_the_successor(house: RealHouse) -> None:
+    calls = [house.embed(f"{SLOW} {number}") for number in range(10)]
+    await asyncio.sleep(0.05)
+    kill(house.host_pid)
+    answers = await asyncio.wait_for(asyncio.gather(*calls), 30)
+    assert len(answers) == 10
+    assert house.loads == 2
+    assert house.greenroom.refused(NAME) == ()
+    assert not house.greenroom.keepers[NAME].suspects
+
+
+async def test_an_input_too_large_for_memory_is_an_answer_and_no_death(house: RealHouse) -> None:
+    with pytest.raises(PredictionError, match="not enough memory"):
+        await house.embed(TOO_LARGE)
+    assert (await house.embed("fine")).tokens == (4,)
+    assert house.loads == 1
+
+
+async def test_a_text_that_hangs_the_model_is_found_though_its_caller_has_left(house: RealHouse) -> None:
+    for loads in (2, 3):
+        with pytest.raises(DeadlineExceededError):
+            await house.embed(STUCK, seconds=0.5)
+        await house.until(lambda loads=loads: house.loads == loads and house.ready)  # type: ignore[misc]
+    with pytest.raises(InputRefusedError):
+        await house.embed(STUCK)
+    assert (await house.embed("fine")).tokens == (4,)
