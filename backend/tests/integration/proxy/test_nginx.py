@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -126,6 +128,12 @@ def test_nginx_waits_longer_than_we_ever_let_it() -> None:
         Settings.model_fields["max_wait_seconds"].default + Settings.model_fields["inference_timeout_seconds"].default
     )
     assert int(seconds) > max(longest, 2 * HEARTBEAT_SECONDS)
+
+
+def test_nginx_is_the_first_to_end_an_idle_connection() -> None:
+    """The other way round, a request now and then meets a connection that is just being closed: 502."""
+    (seconds,) = re.findall(r"keepalive_timeout (\d+)s;", documented_configuration())
+    assert int(seconds) < inspect.signature(uvicorn.Config).parameters["timeout_keep_alive"].default
 
 
 def test_a_socket_over_tls_hears_each_change_at_once(server: GreenroomServer, nginx: Nginx) -> None:
