@@ -103,6 +103,22 @@ class RetryAnswer(Message):
     model: str
 
 
+class RefusedInputs(Message):
+    """`GET /models/{name}/refused`: inputs of which the model's process ended twice."""
+
+    model: str
+    refused: tuple[str, ...]
+    """SHA-256 of the version's digest and the text, hexadecimal, the newest last; no text is kept."""
+
+
+class ForgivenInputs(Message):
+    """`DELETE /models/{name}/refused`."""
+
+    model: str
+    forgiven: Annotated[int, Field(ge=0)]
+    """How many there were."""
+
+
 # Lower bounds are published here and checked at the endpoint, which says so in one sentence; pydantic would in two.
 _Text = Annotated[str, Field(json_schema_extra={"minLength": 1})]
 _Texts = Annotated[list[_Text], Field(fail_fast=True, max_length=MAX_INPUTS, json_schema_extra={"minItems": 1})]

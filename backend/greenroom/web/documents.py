@@ -22,6 +22,8 @@ from greenroom.web.base_path import base_of
 from greenroom.web.endpoint import Endpoint, describe_answer, status_text
 
 _REF = "#/components/schemas/{model}"
+_ADMIN = "adminToken"
+_ADMIN_MEANS = "GREENROOM_ADMIN_TOKEN of the server's settings. Only a header is read, never the address."
 _SERVER_FRAMES = (socket.Hello, InitState, socket.Event, socket.Ping, socket.Draining, socket.ErrorFrame)
 
 
@@ -45,7 +47,10 @@ def openapi(routes: Iterable[BaseRoute], base: str = "") -> dict[str, Any]:
         },
         **({"servers": [{"url": base}]} if base else {}),  # left out, it means "/"
         "paths": dict(sorted(paths.items())),
-        "components": {"schemas": component_schemas() | _own_schemas(endpoints)},
+        "components": {
+            "schemas": component_schemas() | _own_schemas(endpoints),
+            "securitySchemes": {_ADMIN: {"type": "http", "scheme": "bearer", "description": _ADMIN_MEANS}},
+        },
     }
 
 
@@ -73,10 +78,10 @@ def _operation(route: Endpoint) -> dict[str, Any]:
     if operation.guarded:
         for status in (425, 503):
             described["responses"].setdefault(str(status), _json(status, describe_answer(InitState)))
-    described["responses"]["default"] = {
-        "description": "A problem document",
-        "content": {PROBLEM_MEDIA_TYPE: {"schema": describe_answer(Problem)}},
-    }
+    if operation.admin:
+        described["security"] = [{_ADMIN: []}]
+        described["responses"] |= {str(status): _problem(status_text(status)) for status in (401, 403, 429)}
+    described["responses"]["default"] = _problem("A problem document")
     if operation.body:
         content = {"application/json": {"schema": describe_answer(operation.body)}}
         described["requestBody"] = {"required": True, "content": content}
@@ -87,6 +92,10 @@ def _operation(route: Endpoint) -> dict[str, Any]:
             for p in operation.parameters
         ]  # fmt: skip
     return described
+
+
+def _problem(description: str) -> dict[str, Any]:
+    return {"description": description, "content": {PROBLEM_MEDIA_TYPE: {"schema": describe_answer(Problem)}}}
 
 
 def _json(status: int, schema: dict[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,8 @@ class Operation:
     parameters: tuple[Parameter, ...] = ()
     guarded: bool = False
     """Also answers 425 and 503 with the snapshot."""
+    admin: bool = False
+    """Needs the admin token: its handler is decorated with `require_admin`."""
     tags: tuple[str, ...] = field(default=("greenroom",))
 
     def messages(self) -> set[type[BaseModel]]:

@@ -14,13 +14,15 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, WebSocketRoute
 
 from greenroom.serving.greenroom import Greenroom
-from greenroom.web import readiness
+from greenroom.web import readiness, refused
 from greenroom.web.hub import Hub
 from greenroom.web.problems import GREENROOM_HANDLERS
 from greenroom.web.rates import Rates
 from greenroom.web.socket import init_socket
 
-ROUTES: tuple[BaseRoute, ...] = (WebSocketRoute("/ws/init/{client_id}", init_socket), *readiness.ENDPOINTS)
+ROUTES: tuple[BaseRoute, ...] = (
+    WebSocketRoute("/ws/init/{client_id}", init_socket), *readiness.ENDPOINTS, *refused.ENDPOINTS,
+)  # fmt: skip
 
 
 def attach(app: Starlette, greenroom: Greenroom) -> Greenroom:

@@ -1,5 +1,5 @@
 """`openapi.json` against the server that publishes it: Schemathesis sends what the contract allows, what it forbids
-and what it is silent about, and holds every answer to the contract. All its checks are on."""
+and what it is silent about, and holds every answer to the contract. All its checks but one are on."""
 
 from __future__ import annotations
 
@@ -13,18 +13,22 @@ import pytest
 from greenroom.testing import GreenroomServer
 from greenroom.testing.plugin import GreenroomServerFactory
 
-KNOWLEDGE = """
+ADMIN_TOKEN = "known-to-schemathesis-and-us"
+KNOWLEDGE = f"""
+headers = {{ Authorization = "Bearer {ADMIN_TOKEN}" }}
 [dictionaries.models]
 values = ["minilm"]
 [dictionaries.dimensions]
 values = [384]
 [parameters]
-"path.name" = { dictionary = "models", probability = 0.5 }
-"query.models" = { dictionary = "models", probability = 0.5 }
-"body.model" = { dictionary = "models", probability = 0.7 }
-"body.dimensions" = { dictionary = "dimensions", probability = 1.0 }
+"path.name" = {{ dictionary = "models", probability = 0.5 }}
+"query.models" = {{ dictionary = "models", probability = 0.5 }}
+"body.model" = {{ dictionary = "models", probability = 0.7 }}
+"body.dimensions" = {{ dictionary = "dimensions", probability = 1.0 }}
 """
 """What a schema cannot say: which models there are, and how long their vectors are."""
+NOT_FOR_US = "use_after_free"
+"""Our one DELETE empties a list, which is there afterwards, empty."""
 NOT_READY = """
 [checks.not_a_server_error]
 expected-statuses = ["2xx", "3xx", "4xx", 503]
@@ -32,7 +36,7 @@ expected-statuses = ["2xx", "3xx", "4xx", 503]
 expected-statuses = ["2xx", "3xx", 404, 409, 425, 429, 503]
 """
 """While a model is not ready, 425 and 503 answer what is right; they must have the shape that the contract says."""
-CONTRACT_LIMITS = {"GREENROOM_MAX_INPUTS": "2048"}
+CONTRACT_LIMITS = {"GREENROOM_MAX_INPUTS": "2048", "GREENROOM_ADMIN_TOKEN": ADMIN_TOKEN}
 """The contract publishes the most that any server may allow."""
 
 
@@ -51,6 +55,7 @@ def require_clean(server: GreenroomServer, folder: Path, knowledge: str = KNOWLE
     done = subprocess.run(
         [
             program, "--config-file", config, "run", f"{server.url}/openapi.json", "--checks", "all",
+            "--exclude-checks", NOT_FOR_US,
             "--max-examples", "50", "--generation-database", "none", "--continue-on-failure", "--no-color",
             "--warnings", "off", *deterministic,
         ],

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from greenroom import mount, require_admin
 from greenroom.settings import load_settings
 from greenroom.web.admin import same_secret
+from greenroom.web.documents import endpoints_of
 from tests.unit.web.in_process import Answer, AppMaker, ask
 
 TOKEN = "a-token-that-nobody-would-guess"
@@ -153,6 +154,31 @@ def test_a_wrong_token_is_wrong_in_the_local_mode_too(make_app: AppMaker) -> Non
 def test_a_token_works_through_a_proxy_in_the_local_mode_too(make_app: AppMaker) -> None:
     app = make_app(ROUTES, local=True, admin_token=TOKEN)
     assert local(app, {**bearer(TOKEN), "x-forwarded-for": "10.0.0.7"}).status == 200
+
+
+def test_every_admin_endpoint_is_closed_and_no_other(make_app: AppMaker) -> None:
+    app = make_app(admin_token=TOKEN)
+    for endpoint in endpoints_of(app.routes):
+        answer = ask(app, endpoint.path.replace("{name}", "minilm"), endpoint.method, {"content-type": "text/plain"})
+        assert (answer.status == 401) is endpoint.operation.admin, endpoint.path
+
+
+def test_the_contract_says_what_an_admin_call_needs(make_app: AppMaker) -> None:
+    document = json.loads(ask(make_app(), "/openapi.json").body)
+    (name,) = document["components"]["securitySchemes"]
+    for operation in document["paths"]["/models/{name}/refused"].values():
+        assert operation["security"] == [{name: []}]
+        assert {"200", "401", "403", "429"} <= set(operation["responses"])
+    assert "security" not in document["paths"]["/status"]["get"]
+
+
+def test_refused_inputs_are_shown_and_forgiven(make_app: AppMaker) -> None:
+    app = make_app(admin_token=TOKEN)
+    shown = ask(app, "/models/minilm/refused", "GET", bearer(TOKEN))
+    assert (shown.status, json.loads(shown.body)) == (200, {"model": "minilm", "refused": []})
+    forgiven = ask(app, "/models/minilm/refused", "DELETE", bearer(TOKEN))
+    assert (forgiven.status, json.loads(forgiven.body)) == (200, {"model": "minilm", "forgiven": 0})
+    assert ask(app, "/models/nobody/refused", "GET", bearer(TOKEN)).status == 404
 
 
 def test_it_is_a_fastapi_dependency_too(make_app: AppMaker) -> None:
