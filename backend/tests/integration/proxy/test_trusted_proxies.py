@@ -120,3 +120,17 @@ def test_behind_a_trusted_proxy_each_person_has_places_of_their_own(serve: Calla
 
 def test_a_stranger_gets_no_further_places_by_naming_other_addresses(serve: Callable[..., GreenroomServer]) -> None:
     assert places(serve(max_connections_per_address="1"), [PERSON, OTHER]) == [True, False]
+
+
+def statuses(server: GreenroomServer, addresses: list[str]) -> list[int]:
+    """What these callers get, one after the other, once the model is ready."""
+    server.control.become_ready()
+    call = {"model": "minilm", "input": "two words"}
+    url = f"{server.url}/v1/embeddings"
+    return [httpx.post(url, json=call, headers={"X-Forwarded-For": address}).status_code for address in addresses]
+
+
+def test_calls_are_counted_by_who_really_calls(serve: Callable[..., GreenroomServer]) -> None:
+    trusting = serve(trusted_proxies="127.0.0.1", calls_per_minute="1")
+    assert statuses(trusting, [PERSON, OTHER, f"6.6.6.6, {PERSON}"]) == [200, 200, 429]
+    assert statuses(serve(calls_per_minute="1"), [PERSON, OTHER]) == [200, 429]
