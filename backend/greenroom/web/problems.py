@@ -16,7 +16,7 @@ from starlette.websockets import WebSocketClose
 
 from greenroom.protocol.problems import PROBLEM_MEDIA_TYPE, OpenAIError, Problem, ProblemFault, problem_type
 from greenroom.protocol.snapshot import InitState
-from greenroom.web.base_path import own_path
+from greenroom.web.base_path import base_of, own_path
 from greenroom.words import (
     BodyTooSlowError,
     ErrorCode,
@@ -118,14 +118,18 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     code = _HTTP_CODES.get(error.status_code, ErrorCode.BAD_REQUEST)
     detail = _HTTP_DETAILS.get(error.status_code, error.detail)
     title = error.detail if error.status_code not in _HTTP_DETAILS else str(code).replace("-", " ").capitalize()
-    headers = {"allow": _allowed_methods(request)} if error.status_code == 405 else error.headers
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers = {"allow": _allowed_methods(request, headers.get("Allow", ""))}
     return problem_answer(request, code, title, error.status_code, detail, headers=headers)
 
 
-def _allowed_methods(request: Request) -> str:
-    """All methods of this address (RFC 9110 §10.2.1); Starlette names those of the first route of several alone."""
-    routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
-    return ", ".join(sorted({method for route in routes for method in getattr(route, "methods", None) or ()}))
+def _allowed_methods(request: Request, said: str) -> str:
+    """All methods of this address (RFC 9110 §10.2.1). What Starlette `said` are those of the first of its routes."""
+    scope = {**request.scope, "root_path": base_of(request.scope)}  # a mount on the way has changed it
+    routes = [route for route in request.app.routes if route.matches(scope)[0] is not Match.NONE]
+    methods = {method for route in routes for method in getattr(route, "methods", None) or ()}
+    return ", ".join(sorted(methods | set(filter(None, said.split(", ")))))
 
 
 async def on_bug(request: Request, error: Exception) -> Response:

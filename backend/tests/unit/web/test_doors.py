@@ -190,7 +190,10 @@ def test_a_path_cannot_write_lines_or_commands_into_the_log(make_app: AppMaker, 
     assert len(written) < 800
 
 
-def test_a_refused_method_is_told_all_that_the_address_knows(make_app: AppMaker) -> None:
+def test_a_refused_method_is_told_all_that_the_address_knows(make_app: AppMaker, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("")
+    pages = make_app(static=tmp_path)
+    assert ask(pages, "/app/", "PUT").headers["allow"] == "GET, HEAD"
     answer = ask(make_app(), "/models/minilm/refused", "PUT")
     assert (answer.status, answer.headers["allow"]) == (405, "DELETE, GET, HEAD")
     assert ask(make_app(base_path="/green"), "/green/status", "PUT").headers["allow"] == "GET, HEAD"
