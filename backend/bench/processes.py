@@ -51,6 +51,10 @@ def end(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM) 
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)  # the session that it was started in, and nothing else
     process.wait(END_SECONDS)
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
 
 
 def free_port() -> int:
