@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode
 
 from greenroom.protocol.outgoing import Outgoing
 from greenroom.web.line import PUSH_EXTENSION
 
 if TYPE_CHECKING:
+    from websockets.frames import Frame
     from websockets.http11 import Request
 
 HEAD_SECONDS = 10.0
@@ -28,6 +30,8 @@ MAX_HEAD_BYTES = 64 * 1024
 SOCKET_SEND_BUFFER_BYTES = 16 * 1024
 """Kernel send buffer of a WebSocket: the default would hide megabytes of stale snapshots from a slow reader. The
 kernel doubles it, for its own bookkeeping."""
+MAX_FRAGMENTS = 64
+"""Of one message. Empty ones count for nothing in its size, and without end they would fill the memory."""
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -150,6 +154,26 @@ class PushSocket(WebSocketsSansIOProtocol):
         if self.on_free is not None:
             self.on_free()
 
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) < MAX_FRAGMENTS:
+            super().handle_cont(event)
+        else:
+            self._fail(CloseCode.MESSAGE_TOO_BIG)
+
+    def send_receive_event_to_app(self) -> None:
+        """uvicorn would log text that is no UTF-8 with a trace, as if the fault were ours."""
+        if self.curr_msg_data_type == "text" and not self.close_sent and not _is_utf8(b"".join(self.frames)):
+            self._fail(CloseCode.INVALID_DATA)
+        else:
+            super().send_receive_event_to_app()
+
+    def _fail(self, code: CloseCode) -> None:
+        """End it with `code`, as for any other breach of RFC 6455; further frames of the client are not read."""
+        self.frames = []
+        if not self.close_sent:
+            self.conn.fail(code)
+            self.handle_parser_exception()
+
     def handle_ping(self) -> None:
         """Answer, unless earlier answers still wait: pings without end must not become pongs without end."""
         pongs = self.conn.data_to_send()
@@ -166,3 +190,11 @@ class PushSocket(WebSocketsSansIOProtocol):
         connection = self.transport.get_extra_info("socket")
         if connection is not None and not self.transport.is_closing():
             connection.setsockopt(level, option, value)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
