@@ -1,0 +1,25 @@
+"""Every kind of malformed message against a real server. The long version is `scripts/bench malformed`."""
+
+from __future__ import annotations
+
+from bench.malformed import CASES, assail
+from bench.malformed_wire import Wire, frame
+from greenroom.testing import GreenroomServer
+
+MESSAGES = 8 * len(CASES)
+
+
+def test_malformed_messages_cost_nothing_and_cause_no_fault() -> None:
+    damage = assail(MESSAGES, first=MESSAGES // 2)
+    assert not damage.faults, f"seed {damage.seed}"
+    assert not damage.traces, f"seed {damage.seed}"
+    assert damage.after.tasks <= damage.before.tasks
+    assert damage.after.descriptors <= damage.before.descriptors
+
+
+def test_a_message_of_endless_empty_fragments_is_too_big(greenroom_server: GreenroomServer) -> None:
+    wire = Wire(greenroom_server.port)
+    assert wire.open_socket()
+    wire.send(frame(1, b"x", final=False) + frame(0, final=False) * 1000)
+    assert wire.outcome() == "close 1009"
+    wire.close()
