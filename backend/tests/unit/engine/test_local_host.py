@@ -23,6 +23,7 @@ from greenroom.words import (
     HostLostError,
     InvalidInputError,
     OverloadedError,
+    PayloadTooLargeError,
     PredictionError,
 )
 
@@ -66,13 +67,19 @@ class Peer:
     def refuse(self, call: int, code: str) -> None:
         self._link.send(Failed(call, code, "because"))
 
+    def drop(self, call: int) -> None:
+        self._link.send(frames.Dropped(call))
+
+    def pong(self, rounds: int) -> None:
+        self._link.send(frames.Pong(rounds))
+
     def leave(self) -> None:
         self._link.close()
 
 
 class Stage:
-    def __init__(self, host: LocalHost, peer: Peer, process: Process) -> None:
-        self.host, self.peer, self.process = host, peer, process
+    def __init__(self, host: LocalHost, peer: Peer, process: Process, watch: Watch) -> None:
+        self.host, self.peer, self.process, self.watch = host, peer, process, watch
 
     def embed(self, *texts: str, deadline: float | None = 30.0) -> asyncio.Task[Vectors]:
         return asyncio.create_task(self.host.embed(texts, deadline))
@@ -87,7 +94,7 @@ async def stage() -> AsyncIterator[Stage]:
     link = await HostLink.open(ours, Pulse(QUIET, 5))
     watch = Watch("m", link.pulse, QUIET, ping=lambda: link.send(frames.Ping()), kill=process.kill, let_go=link.close)
     host = LocalHost("m", info, process, link, watch, max_queued_texts=4)
-    yield Stage(host, peer, process)
+    yield Stage(host, peer, process, watch)
     process.kill()
     await asyncio.wait_for(asyncio.shield(host.exited), 5)
 
@@ -124,15 +131,103 @@ async def test_an_idle_host_takes_one_call_larger_than_its_queue(stage: Stage) -
     await asyncio.wait_for(asked, 5)
 
 
-async def test_a_caller_who_leaves_has_its_work_cancelled(stage: Stage) -> None:
-    asked = stage.embed("a")
+async def test_a_caller_who_leaves_has_its_work_cancelled_and_its_place_kept_until_the_host_says_so(
+    stage: Stage,
+) -> None:
+    asked = stage.embed("a", "b", "c")
     call = await stage.peer.next(Encode)
     asked.cancel()
     assert (await stage.peer.next(Cancel)).call == call.call
-    stage.peer.answer(call.call)
-    later = stage.embed("b")
-    stage.peer.answer((await stage.peer.next(Encode)).call)
+    with pytest.raises(OverloadedError):
+        await stage.host.embed(["d", "e"], None)
+    stage.peer.drop(call.call)
+    await asyncio.wait_for(stage.host.drained(), 5)
+    later = stage.embed("d", "e")
+    stage.peer.answer((await stage.peer.next(Encode)).call, 2)
     await asyncio.wait_for(later, 5)
+
+
+async def test_an_answer_for_a_caller_who_left_frees_its_place_as_well(stage: Stage) -> None:
+    asked = stage.embed("a", "b", "c")
+    call = await stage.peer.next(Encode)
+    asked.cancel()
+    stage.peer.answer(call.call, 3)
+    await asyncio.wait_for(stage.host.drained(), 5)
+
+
+async def test_drained_waits_for_the_last_answer_or_the_end(stage: Stage) -> None:
+    asked = [stage.embed("a"), stage.embed("b")]
+    calls = [await stage.peer.next(Encode) for _ in asked]
+    drained = asyncio.create_task(stage.host.drained())
+    stage.peer.answer(calls[0].call)
+    await asyncio.wait_for(asked[0], 5)
+    assert not drained.done()
+    stage.process.kill()
+    await asyncio.wait_for(drained, 5)
+    with pytest.raises(HostLostError):
+        await asked[1]
+
+
+async def test_an_end_names_each_text_that_was_never_answered_those_of_leavers_too(stage: Stage) -> None:
+    asked = [stage.embed("answered"), stage.embed("left"), stage.embed("waiting", "waiting")]
+    calls = [await stage.peer.next(Encode) for _ in asked]
+    stage.peer.answer(calls[0].call)
+    await asyncio.wait_for(asked[0], 5)
+    asked[1].cancel()
+    await stage.peer.next(Cancel)
+    stage.process.kill()
+    end = await asyncio.wait_for(asyncio.shield(stage.host.exited), 5)
+    assert end.unanswered == ("left", "waiting")
+    with pytest.raises(HostLostError):
+        await asked[2]
+
+
+async def test_more_text_than_a_frame_may_carry_is_refused_and_never_sent(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frames, "MAX_FRAME_BYTES", 1000)
+    with pytest.raises(PayloadTooLargeError):
+        await stage.host.embed(["x" * 1000], None)
+    asked = stage.embed("a")
+    stage.peer.answer((await stage.peer.next(Encode)).call)
+    await asyncio.wait_for(asked, 5)
+
+
+async def test_a_host_that_never_answers_a_ping_is_killed_and_the_reason_told(stage: Stage) -> None:
+    for _ in range(QUIET.silent_ticks + 1):
+        assert not stage.process.ended.done()
+        stage.watch._tick()
+    end = await asyncio.wait_for(asyncio.shield(stage.host.exited), 5)
+    assert "no sign of life" in end.reason
+    assert not end.expected
+    assert stage.process.ended.result() == -9
+
+
+async def test_a_host_that_answers_pings_is_killed_when_it_is_stuck_in_one_batch(stage: Stage) -> None:
+    asked = stage.embed("a", deadline=0.05)
+    await stage.peer.next(Encode)
+    with pytest.raises(DeadlineExceededError):
+        await asyncio.wait_for(asked, 5)
+    stage.watch._tick()  # an hour long
+    assert stage.process.ended.done()
+    assert stage.watch.reason is not None
+    assert "stuck" in stage.watch.reason
+
+
+async def test_a_main_thread_that_comes_back_is_not_stuck_however_long_it_owes(stage: Stage) -> None:
+    first = stage.embed("a", deadline=0.05)
+    call = await stage.peer.next(Encode)
+    for rounds in range(1, 10):
+        stage.peer.pong(rounds)
+        stage.peer.answer(call.call)  # behind the pong, which is through when the answer is
+        await asyncio.wait_for(first, 5)
+        first = stage.embed("a", deadline=0.05)
+        call = await stage.peer.next(Encode)
+        stage.watch._tick()  # an hour long
+        await stage.peer.next(frames.Ping)
+        assert stage.watch.reason is None
+    stage.peer.answer(call.call)
+    await asyncio.wait_for(first, 5)
 
 
 async def test_a_deadline_travels_along_and_is_kept_here_too(stage: Stage) -> None:

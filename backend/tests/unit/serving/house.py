@@ -11,7 +11,7 @@ from greenroom.protocol.snapshot import InitState, Phase
 from greenroom.serving.greenroom import Embedded, Greenroom
 from greenroom.settings import load_settings
 from greenroom.testing import ScriptedEngine, ScriptedModel, StandingClock
-from greenroom.words import ModelSpec
+from greenroom.words import ErrorCode, ModelSpec
 
 
 class House:
@@ -30,6 +30,11 @@ class House:
     @property
     def snapshot(self) -> InitState:
         return self.greenroom.board.posted(("minilm",)).state
+
+    @property
+    def crash_looping(self) -> bool:
+        error = self.snapshot.models[0].error
+        return error is not None and error.code is ErrorCode.CRASH_LOOP
 
     async def until(self, phase: Phase, attempt: int = 1) -> None:
         async with asyncio.timeout(10):

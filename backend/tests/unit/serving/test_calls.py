@@ -28,11 +28,6 @@ async def refused_pointers(call: asyncio.Task[Embedded]) -> list[str]:
     return [fault.pointer for fault in refusal.value.faults]
 
 
-def in_crash_loop(house: House) -> bool:
-    error = house.snapshot.models[0].error
-    return error is not None and error.code is ErrorCode.CRASH_LOOP
-
-
 async def suspected(house: House, text: str) -> None:
     """Make a suspect of `text`, and leave it one: its host dies of something else, and its caller leaves."""
     house.model.hold_calls()
@@ -187,12 +182,12 @@ async def test_a_model_that_dies_of_every_input_ends_in_a_crash_loop_and_no_inpu
     texts = [f"text {number}" for number in range(10)]
     house.model.poison.update(texts)
     async with house.ready():
-        while not in_crash_loop(house):
+        while not house.crash_looping:
             call = house.embed(texts.pop(), seconds=600)
-            await house.advance_until(lambda call=call: call.done() or in_crash_loop(house))  # type: ignore[misc]
+            await house.advance_until(lambda call=call: call.done() or house.crash_looping)  # type: ignore[misc]
             with pytest.raises((InputRefusedError, NotReadyError)):
                 await asyncio.wait_for(call, 10)
-            await house.advance_until(lambda: house.snapshot.phase is Phase.READY or in_crash_loop(house))
+            await house.advance_until(lambda: house.snapshot.phase is Phase.READY or house.crash_looping)
         assert house.greenroom.refused("minilm") == ()
         assert house.model.loads == 7  # the first text's two deaths are explained, the next five are a loop
 

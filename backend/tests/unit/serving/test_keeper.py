@@ -58,6 +58,108 @@ async def test_five_deaths_in_a_row_are_a_crash_loop_that_is_tried_again_later(h
         await model.loading()
 
 
+async def crash_loop(house: House) -> None:
+    """Let five hosts die while they load."""
+    for delay in (0, 5, 10, 30, None):
+        await house.model.loading()
+        house.model.crash()
+        if delay != 0:
+            await house.until_asleep()
+        if delay:
+            await house.clock.advance(delay)
+
+
+async def test_a_crash_loop_is_tried_again_every_five_minutes(house: House) -> None:
+    async with house.open():
+        await crash_loop(house)
+        for loads in (6, 7):
+            await house.clock.advance(299)
+            assert house.model.loads == loads - 1
+            await house.clock.advance(1)
+            await house.model.loading()
+            assert house.model.loads == loads
+            house.model.crash()
+            await house.until_asleep()
+            assert house.crash_looping
+
+
+async def test_a_crash_loop_is_tried_again_when_somebody_asks_and_over_when_a_call_is_answered(house: House) -> None:
+    async with house.open():
+        await crash_loop(house)
+        house.greenroom.retry("minilm")
+        await house.model.loading()
+        house.model.become_ready()
+        await house.until(Phase.READY)
+        await house.embed("text")
+        house.model.crash()
+        await house.model.loading()  # at once, as after a first death
+        assert not house.clock.sleepers
+
+
+async def test_hosts_that_die_ready_but_before_an_answer_are_a_crash_loop_too(house: House) -> None:
+    async with house.open():
+        for delay in (0, 5, 10, 30, None):
+            await house.model.loading()
+            house.model.become_ready()
+            await house.until(Phase.READY)
+            house.model.crash()
+            if delay != 0:
+                await house.until_asleep()
+            if delay:
+                await house.clock.advance(delay)
+        assert house.crash_looping
+
+
+class BugError(Exception):
+    pass
+
+
+def break_once(monkeypatch: pytest.MonkeyPatch, owner: object, name: str) -> None:
+    """Let the next call of a method raise."""
+    sound = getattr(owner, name)
+
+    def broken(*arguments: object, **named: object) -> None:
+        monkeypatch.setattr(owner, name, sound)
+        raise BugError
+
+    monkeypatch.setattr(owner, name, broken)
+
+
+@pytest.mark.parametrize("event", ["ready", "lost", "interrupted"])
+async def test_a_bug_at_any_point_of_a_life_leaves_the_model_with_a_keeper(
+    house: House, monkeypatch: pytest.MonkeyPatch, event: str
+) -> None:
+    break_once(monkeypatch, house.greenroom.board.readiness, event)
+    async with house.open():
+        house.model.auto(0.0)
+        await house.advance_until(lambda: house.snapshot.phase is Phase.READY)
+        loads = house.model.loads
+        house.model.crash()
+        await house.advance_until(lambda: house.model.loads > loads and house.snapshot.phase is Phase.READY)
+        assert (await house.embed("text")).tokens == (1,)
+
+
+async def test_a_bug_after_ready_ends_the_host_that_nobody_would_look_after(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_once(monkeypatch, house.greenroom.board.readiness, "ready")
+    async with house.open():
+        house.model.become_ready()
+        await house.model.loading()
+        assert not house.engine._hosts
+
+
+async def test_a_listener_that_breaks_costs_no_host(house: House) -> None:
+    def broken(event: object) -> None:
+        raise BugError
+
+    async with house.ready():
+        house.greenroom.board.listen(broken)
+        house.model.crash()
+        await house.advance_until(lambda: house.model.loads == 2 and house.snapshot.phase is Phase.READY)
+        assert (await house.embed("text")).tokens == (1,)
+
+
 async def test_a_retry_of_a_loading_model_is_refused(house: House) -> None:
     async with house.open():
         with pytest.raises(RetryRefusedError):

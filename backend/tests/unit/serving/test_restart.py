@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from greenroom.serving.restart import CRASH_LOOP_RETRY_SECONDS, RestartPolicy
+from greenroom.serving.restart import CRASH_LOOP_RETRY_SECONDS, Decision, RestartPolicy
 
 
 def test_the_first_death_is_mended_at_once_and_later_ones_wait_longer() -> None:
@@ -21,3 +21,18 @@ def test_an_answered_call_forgives_earlier_deaths() -> None:
         policy.died()
     policy.answered()
     assert policy.died().delay_seconds == 0.0
+
+
+def test_an_explained_death_counts_as_little_as_the_one_before_it() -> None:
+    policy = RestartPolicy()
+    for _ in range(3):
+        policy.died()
+    assert policy.died(explained=True) == Decision(0.0, crash_loop=False)
+    assert policy.died().delay_seconds == 10.0
+
+
+def test_an_explained_death_is_never_a_loop() -> None:
+    policy = RestartPolicy()
+    for _ in range(4):
+        policy.died()
+    assert not policy.died(explained=True).crash_loop
