@@ -7,7 +7,7 @@ stamp at its end. It answers pings, because a server hangs up on clients that do
 Orders, each answered by one line:
     {"do": "connect", "count": 10, "stalled": false}    → {"ports": […]}; stalled clients never read
     {"do": "measure", "seconds": 5}                     → frames, cpu_seconds, p50_ms, p99_ms, max_ms, lost
-    {"do": "storm", "obey": true, "seconds": 60}        → see `bench.sockets_storm`
+    {"do": "storm", "obey": true, "seconds": 60}        → at once {"watching": n}, then see `bench.sockets_storm`
 End of file ends it.
 """
 
@@ -230,7 +230,9 @@ def _obey(clients: Clients, order: dict[str, Any]) -> dict[str, Any]:
         case "storm":
             from bench.sockets_storm import Storm
 
-            return Storm(clients, order["obey"]).outlast(order["seconds"])
+            storm = Storm(clients, order["obey"])
+            print(json.dumps({"watching": len(clients.by_descriptor)}), flush=True)
+            return storm.outlast(order["seconds"])
         case unknown:
             raise ValueError(f"unknown order: {unknown}")
 

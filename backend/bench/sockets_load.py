@@ -41,18 +41,14 @@ class Load:
         return self.order(do="measure", seconds=seconds)
 
     def order(self, **order: object) -> dict[str, Any]:
-        """Give an order and wait for its answer. Raises RuntimeError when it was refused."""
-        self.begin(**order)
-        return self.answer()
-
-    def begin(self, **order: object) -> None:
-        """Give an order whose `answer` is fetched later."""
+        """Give an order and wait for its (first) answer. Raises RuntimeError when it was refused."""
         assert self._process.stdin is not None  # noqa: S101 - piped
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
         self._process.stdin.flush()
+        return self.answer()
 
     def answer(self) -> dict[str, Any]:
-        """The answer to the last order. Raises RuntimeError when it was refused."""
+        """The next answer. Raises RuntimeError when an order was refused."""
         assert self._process.stdout is not None  # noqa: S101 - piped
         answer: dict[str, Any] = json.loads(self._process.stdout.readline() or '{"error": "the clients ended"}')
         if "error" in answer:
