@@ -146,9 +146,11 @@ class Clients:
         position, size = 0, len(data)
         if not client.open and not (position := self._opening(client, data)):
             return bytes(data)
-        while size - position >= 4:
+        while size - position >= 2:
             length, start = data[position + 1], position + 2
             if length == 126:
+                if size - position < 4:
+                    break
                 length, start = data[position + 2] << 8 | data[position + 3], position + 4
             if (end := start + length) > size:
                 break
