@@ -76,7 +76,7 @@ def _run_one(one: Bench, about: str, options: argparse.Namespace, runs: list[Run
     machine = this_machine()
     print(f"\n{one.name}: {one.title}\non {machine.text()}")
     if machine.busy:
-        print(f"warning: the machine is busy (load {machine.load_before:.1f} per core); do not trust these figures")
+        print(f"warning: the machine is busy ({machine.busy_share:.0%} in use by others); do not trust these figures")
     begun = time.monotonic()
     try:
         report = one.measure(Plan(options.rounds, options.warmups, _say))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import time
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
-QUIET_LOAD = 0.5
-"""Load average of the last minute, per core, above which the figures are not to be trusted."""
+QUIET_SHARE = 0.2
+"""Of the machine's processor time, what others may use while nothing is measured; above it, figures are not to be
+trusted."""
+LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,12 @@ class Machine:
     kernel: str
     python: str
     torch: str
-    load_before: float
-    """Load average of the last minute when the bench began, per core."""
+    busy_share: float
+    """Of its processor time, what was in use in the second before the bench began (0 to 1)."""
 
     @property
     def busy(self) -> bool:
-        return self.load_before > QUIET_LOAD
+        return self.busy_share > QUIET_SHARE
 
     def text(self) -> str:
         """One line."""
@@ -39,17 +42,40 @@ class Machine:
         return asdict(self)
 
 
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
 def this_machine() -> Machine:
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    """Takes a second: it looks how busy the machine is."""
     return Machine(
         cpu=_cpu_model(),
-        cores=cores,
+        cores=cores(),
         memory_gib=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30,
         kernel=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
         torch=_torch_version(),
-        load_before=os.getloadavg()[0] / cores,
+        busy_share=_busy_share(),
     )
+
+
+def _busy_share() -> float:
+    """By the kernel's count of ticks; where there is none, by the load average of the last minute."""
+    try:
+        before = _ticks()
+        time.sleep(LOOK_SECONDS)
+        all_ticks, idle = (after - earlier for after, earlier in zip(_ticks(), before, strict=True))
+    except OSError:
+        return min(1.0, os.getloadavg()[0] / cores())
+    return 1 - idle / all_ticks if all_ticks else 0.0
+
+
+def _ticks() -> tuple[int, int]:
+    """(all, idle) of all processors since the machine started (proc_stat(5)). Raises OSError."""
+    first = Path("/proc/stat").read_text(encoding="ascii").partition("\n")[0].split()[1:9]
+    ticks = [int(value) for value in first]
+    return sum(ticks), ticks[3] + ticks[4]
 
 
 def _cpu_model() -> str:

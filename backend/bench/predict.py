@@ -36,7 +36,7 @@ from bench.harness import (
 )  # fmt: skip
 from bench.http import Connection, first_answer
 from bench.load_generator import LoadGenerator, Order
-from bench.machine import this_machine
+from bench.machine import cores
 from bench.model import MODEL, SHORT_TEXTS
 from bench.proc import cpu_seconds
 from bench.processes import free_port, running
@@ -126,7 +126,7 @@ def _side(family: Family, generator: LoadGenerator, case: Case) -> Callable[[], 
             "front": (cpu_seconds(family.front) - before[0]) / outcome.answers * _MS,
             "host": (cpu_seconds(family.host) - before[1]) / outcome.answers * _MS,
             "generator": outcome.cpu_seconds / outcome.answers * _MS,
-            "generator share": 100 * outcome.cpu_seconds / outcome.seconds / this_machine().cores,
+            "generator share": 100 * outcome.cpu_seconds / outcome.seconds / cores(),
         }
 
     return side
