@@ -36,6 +36,8 @@ PAUSE_SECONDS = 0.05
 """After a refusal."""
 READY_WITHIN_SECONDS = 120.0
 GONE_WITHIN_SECONDS = 10.0
+FAULTS = (500, 501)
+"""Typed or not, they say that the server did not know what to do."""
 
 
 @dataclass
@@ -174,7 +176,8 @@ def judge(answer: Answer) -> tuple[bool, str]:
             return len(body["data"][0]["embedding"]) > 0, "200"
         if body["type"] == "initialization":
             return answer.status in (425, 503), f"{answer.status} snapshot, {body['phase']}"
-        return str(body["type"]).startswith("/problems/"), f"{answer.status} {body['type'].rpartition('/')[2]}"
+        typed = str(body["type"]).startswith("/problems/") and answer.status not in FAULTS
+        return typed, f"{answer.status} {body['type'].rpartition('/')[2]}"
     except (json.JSONDecodeError, UnicodeDecodeError, LookupError, TypeError, AttributeError):
         return False, f"{answer.status} {answer.body[:80]!r}"
 
