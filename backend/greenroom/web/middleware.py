@@ -6,9 +6,10 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from collections.abc import Iterable
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,7 +29,7 @@ _PAGE = (
     "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 """What a page may do: load what we serve, and talk to us. Nothing inline, nothing from anywhere else."""
-SECURITY_HEADERS = {
+_EVERYWHERE = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
@@ -38,6 +39,14 @@ SECURITY_HEADERS = {
 }
 """On every answer, unless the endpoint has set its own. CORS is not touched by the resource policy, which is about
 answers that a page embeds without asking. Whether all is HTTPS (HSTS) is for the proxy to say, which has the keys."""
+
+
+def _encoded(policy: str) -> list[tuple[bytes, bytes]]:
+    headers = {"content-security-policy": policy, **_EVERYWHERE}
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+
+_PAGE_HEADERS, _ANSWER_HEADERS = _encoded(_PAGE), _encoded(_NOTHING)
 
 
 class RequestLog:
@@ -62,18 +71,24 @@ class RequestLog:
 
 
 def _stamping(scope: Scope, send: Send, seen: dict[str, int]) -> Send:
+    request_id = scope["greenroom.request_id"].encode()
+
     async def stamped(message: Message) -> None:
         if message["type"] in ("http.response.start", "websocket.http.response.start"):
             seen["status"] = message["status"]
-            headers = MutableHeaders(raw=message.setdefault("headers", []))
-            headers["x-request-id"] = scope["greenroom.request_id"]
-            is_page = headers.get("content-type", "").startswith("text/html")
-            headers.setdefault("content-security-policy", _PAGE if is_page else _NOTHING)
-            for name, value in SECURITY_HEADERS.items():
-                headers.setdefault(name, value)
+            message["headers"] = _stamped(message.get("headers", ()), request_id)
         await send(message)
 
     return stamped
+
+
+def _stamped(headers: Iterable[tuple[bytes, bytes]], request_id: bytes) -> list[tuple[bytes, bytes]]:
+    """`headers` with the id, and with those of ours that the endpoint has not set."""
+    headers = list(headers)
+    given = dict(headers)
+    ours = _PAGE_HEADERS if given.get(b"content-type", b"").startswith(b"text/html") else _ANSWER_HEADERS
+    kept = [header for header in headers if header[0] != b"x-request-id"]
+    return [*kept, (b"x-request-id", request_id), *(header for header in ours if header[0] not in given)]
 
 
 def _log(scope: Scope, status: int | None, seconds: float) -> None:

@@ -178,6 +178,15 @@ def test_pages_may_load_and_ask_only_us_and_answers_may_do_nothing(make_app: App
         assert "camera=()" in headers["permissions-policy"]
 
 
+def test_an_endpoint_may_have_a_policy_of_its_own(make_app: AppMaker) -> None:
+    async def framed(request: Request) -> Response:
+        return PlainTextResponse("", headers={"Content-Security-Policy": "frame-ancestors https://partner.example"})
+
+    headers = ask(make_app([Route("/framed", framed)]), "/framed").headers
+    assert headers.getlist("content-security-policy") == ["frame-ancestors https://partner.example"]
+    assert headers.getlist("x-content-type-options") == ["nosniff"]
+
+
 def test_a_path_cannot_write_lines_or_commands_into_the_log(make_app: AppMaker, log: io.StringIO) -> None:
     app = make_app()
     ask(app, "/x\nforged" + "y" * 5000 + "?key=geheim")
