@@ -69,6 +69,7 @@ def test_a_body_that_does_not_come_ends_in_408_and_a_closed_line(hasty: Greenroo
     answer = until_closed(raw(hasty, post("/v1/embeddings", f"Content-Type: application/json\r\n{framing}", begun)))
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"/problems/body-too-slow" in answer
+    assert b"\r\nconnection: close\r\n" in answer
 
 
 def test_a_body_that_grows_beyond_the_limit_is_refused_at_the_limit(greenroom_server: GreenroomServer) -> None:
