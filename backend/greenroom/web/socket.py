@@ -25,6 +25,7 @@ from greenroom.web.hub import MAX_MESSAGE_BYTES, Hub
 from greenroom.web.line import PUSH_EXTENSION, AsgiLine, Line
 from greenroom.web.origin import origin_is_allowed
 from greenroom.web.problems import on_greenroom_error, problem_answer
+from greenroom.web.rates import address_of
 from greenroom.words import ErrorCode, GreenroomError, InvalidInputError, OriginRefusedError
 
 MESSAGES_PER_SECOND = 5
@@ -38,7 +39,7 @@ async def init_socket(socket: WebSocket) -> None:
     hub: Hub = socket.app.state.greenroom_hub
     try:
         scope = _admit(socket, greenroom)
-        with hub.seat(socket.client.host if socket.client else ""):
+        with hub.seat(address_of(socket)):
             subprotocol = SUBPROTOCOL if socket.scope.get("subprotocols") else None
             await socket.accept(subprotocol)
             await _converse(socket, hub, scope)
