@@ -3,7 +3,8 @@
 `python -m bench.opponents.bare_batches FOLDER` loads the model as a host does (the number format the processor computes
 best), then reads orders on standard input, one JSON object a line, `{"texts": […], "batch": 32, "seconds": 2}`: it
 tokenises and embeds batch after batch for that long and answers with `{"texts": n, "seconds": s, "latencies": […]}`.
-Sequential, as a script does it; the matrix products use both cores. `load` answers first with `{"dtype": …}`.
+Sequential, as a script does it; the matrix products use all cores. First of all it answers `{"dtype": …}`. It does
+not arrange itself for sharing the machine as a host does (threads, waiting): alone is when it is quickest.
 """
 
 from __future__ import annotations
@@ -16,13 +17,10 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from greenroom.host.process import prepare_environment
+from greenroom.host.runtimes.sentence_transformers import load
 
 
 def main() -> None:
-    prepare_environment()
-    from greenroom.host.runtimes.sentence_transformers import load
-
     runtime = load(Path(sys.argv[1]), lambda done, total: None)
     dtype = runtime.preferred_dtype()
     if dtype != "float32":
