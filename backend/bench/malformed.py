@@ -2,9 +2,10 @@
 
 `malformed_http.py` and `malformed_sockets.py` hold the kinds of wrongness, played in turn with random parts by eight
 callers; the seed is printed. The engine is scripted and ready, so that a request that happens to be right gets an
-answer. Counted: answers of 500 and above, close code 1011, traces in the log; and, once everybody has left, asyncio
-tasks (after a garbage collection, through a route of `front_app.py`), open descriptors and resident memory, each
-compared with what they were after the second thousand, when every kind has been met. 2000 messages for each round.
+answer. Counted: answers of 500 and above, close code 1011, traces and errors in the log; and, once everybody has left,
+asyncio tasks (after a garbage collection, through a route of `front_app.py`), open descriptors and resident memory,
+each compared with what they were after the second thousand, when every kind has been met. 2000 messages for each
+round.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Damage:
     before: Holdings = Holdings(0, 0, 0.0)
     after: Holdings = Holdings(0, 0, 0.0)
     traces: list[str] = field(default_factory=list)
-    """What the log says of each exception that nobody handled."""
+    """What the log says of each exception that nobody handled, and of errors."""
 
 
 def assail(messages: int, first: int, seed: int | None = None) -> Damage:
@@ -123,11 +124,15 @@ def _require_service(server: GreenroomServer) -> None:
 
 
 def _traces(log: str) -> list[str]:
-    """The last line of each trace, or the event that logged it."""
+    """The last line of each trace, the events that logged one, and what uvicorn calls an error."""
     lines = log.splitlines()
     plain = [number for number, line in enumerate(lines) if line.startswith("Traceback")]
     found = [next((line for line in lines[begin + 1 :] if not line.startswith(" ")), "?") for begin in plain]
-    return found + [line[:300] for line in lines if line.startswith("{") and '"exception"' in line]
+    return found + [line[:300] for line in lines if _is_error(line)]
+
+
+def _is_error(line: str) -> bool:
+    return line.startswith(("ERROR ", "CRITICAL ")) or (line.startswith("{") and '"exception"' in line)
 
 
 def measure(plan: Plan) -> Report:
@@ -135,7 +140,7 @@ def measure(plan: Plan) -> Report:
     before, after = damage.before, damage.after
     rows = [
         Row("answers of 500 and above", "", [damage.faults.total()], (), never_above(0)),
-        Row("traces in the log", "", [len(damage.traces)], (), never_above(0)),
+        Row("traces and errors in the log", "", [len(damage.traces)], (), never_above(0)),
         Row("asyncio tasks more than before", "", [after.tasks - before.tasks], (), never_above(0)),
         Row("descriptors more than before", "", [after.descriptors - before.descriptors], (), never_above(0)),
         Row("resident memory more than before", "MiB", [after.resident_mib - before.resident_mib], (), never_above(2)),

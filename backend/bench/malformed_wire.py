@@ -70,6 +70,12 @@ class Wire:
             return f"close {code}"
         return "hung up" if self.ended else "no answer"
 
+    def is_hung_up(self) -> bool:
+        """Whether the server ends the connection, too, and soon."""
+        while not self.ended and self._receive(LONGEST_SECONDS):
+            pass
+        return self.ended
+
     def _receive(self, seconds: float) -> bool:
         """Take what comes within `seconds`; False when it is nothing."""
         self._socket.settimeout(seconds)

@@ -32,6 +32,7 @@ SOCKET_SEND_BUFFER_BYTES = 16 * 1024
 kernel doubles it, for its own bookkeeping."""
 MAX_FRAGMENTS = 64
 """Of one message. Empty ones count for nothing in its size, and without end they would fill the memory."""
+_BAD_HANDSHAKE = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -126,6 +127,14 @@ class PushSocket(WebSocketsSansIOProtocol):
         self.transport.set_write_buffer_limits(high=0)  # "not writable" then means: something is still in our memory
         self._set_option(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_SEND_BUFFER_BYTES)
 
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self.handshake_initiated and not self.close_sent:
+            # uvicorn hands over the whole head at once, and waits for ever where websockets cannot read it.
+            self.handshake_complete = self.close_sent = True
+            self.transport.write(b"".join(self.conn.data_to_send()) or _BAD_HANDSHAKE)
+            self.transport.close()
+
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if hasattr(self, "scope"):  # not when the handshake was refused
@@ -136,6 +145,12 @@ class PushSocket(WebSocketsSansIOProtocol):
         """The handshake is over: let go of its two messages, about 3 KiB a connection."""
         super().start_keepalive()
         del self.request, self.response
+
+    async def send(self, message: Any) -> None:
+        """A refusal ends the handshake, too; uvicorn would log an error for each."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True
 
     @property
     def free(self) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bench.malformed import CASES, assail
-from bench.malformed_wire import Wire, frame
+from bench.malformed_wire import Wire, frame, upgrade
 from greenroom.testing import GreenroomServer
 
 MESSAGES = 8 * len(CASES)
@@ -22,4 +24,23 @@ def test_a_message_of_endless_empty_fragments_is_too_big(greenroom_server: Green
     assert wire.open_socket()
     wire.send(frame(1, b"x", final=False) + frame(0, final=False) * 1000)
     assert wire.outcome() == "close 1009"
+    wire.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/ws/init/x?" + "a" * 20_000, {}, "414"),
+        ("/ws/init/x", {"Cookie": "a" * 20_000}, "431"),
+        ("/ws/init/x", {"Content_Length": "5"}, "400"),
+        ("/ws/init/x", {"Transfer_Encoding": "chunked"}, "400"),
+    ],
+)
+def test_a_handshake_that_cannot_be_read_is_refused(
+    greenroom_server: GreenroomServer, path: str, headers: dict[str, str], status: str
+) -> None:
+    wire = Wire(greenroom_server.port)
+    wire.send(upgrade(wire.port, path, **headers))
+    assert wire.outcome() == status
+    assert wire.is_hung_up()
     wire.close()
