@@ -1,6 +1,7 @@
 """A runtime without a model whose texts can do to its host what real inputs do: end it, hang it, eat its memory.
 
-Its load waits while the version's folder holds a file named `hold`."""
+Beside the version's folder, a file named `hold` makes loads wait while it is there, and a file named `computing` is
+there while a slow text is computed."""
 
 from __future__ import annotations
 
@@ -19,15 +20,20 @@ from tests.unit.host.fake_runtime import FakeRuntime
 
 DEADLY, STUCK, HUNGRY, TOO_LARGE = "deadly", "stuck", "hungry", "too large"
 SLOW = "slow"
+SLOWLY_DEADLY = "slow, deadly"
 SLOW_SECONDS = 0.3
 
 
 class DeadlyRuntime(FakeRuntime):
+    computing: Path
+
     def embed(self, batch: Sequence[Tokens]) -> NDArray[np.float32]:
         texts = [one.text for one in batch]
         if any(SLOW in text for text in texts):
+            self.computing.touch()
             time.sleep(SLOW_SECONDS)
-        if DEADLY in texts:
+            self.computing.unlink()
+        if DEADLY in texts or SLOWLY_DEADLY in texts:
             os.kill(os.getpid(), signal.SIGKILL)
         if STUCK in texts:
             threading.Event().wait()
@@ -40,10 +46,13 @@ class DeadlyRuntime(FakeRuntime):
 
 def load(folder: Path, report: ReportBytes) -> DeadlyRuntime:
     report(1, 2)
-    while (folder / "hold").exists():
+    while (folder.parent / "hold").exists():
         time.sleep(0.02)
     report(2, 2)
-    return DeadlyRuntime(preferred="float32")
+    runtime = DeadlyRuntime(preferred="float32")
+    runtime.computing = folder.parent / "computing"
+    runtime.computing.unlink(missing_ok=True)
+    return runtime
 
 
 def _eat() -> None:

@@ -1,5 +1,4 @@
-"""The zygote as it is, with `deadly_runtime` for its only runtime. With DEADLY_ZYGOTE_HOLD naming a file, its import
-waits while that file exists."""
+"""The zygote as it is, with `deadly_runtime` for its only runtime."""
 
 from __future__ import annotations
 

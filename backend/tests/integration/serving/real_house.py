@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from greenroom.engine.local import LocalEngine
+from greenroom.engine.local_host import LocalHost
 from greenroom.engine.pulse import Patience
 from greenroom.serving.greenroom import Embedded, Greenroom
 from greenroom.settings import load_settings
 from greenroom.words import ModelSpec
 
 NAME = "deadly"
-PATIENCE = Patience(tick_seconds=0.2, silent_ticks=8, loading_ticks=8, importing_ticks=300, grace_seconds=1.0)
+PATIENCE = Patience(tick_seconds=0.2, silent_ticks=8, loading_ticks=200, importing_ticks=300, grace_seconds=1.0)
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,13 @@ class RealHouse:
         pid = self.zygote_pid
         return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
+    @property
+    def inside(self) -> set[str]:
+        """The texts that the host has and has not answered."""
+        host = self.greenroom.keepers[NAME].host
+        assert isinstance(host, LocalHost)
+        return {text for owed in host._owed.values() for text in owed.texts}
+
     async def until(self, wanted: Callable[[], bool], seconds: float = 30.0) -> None:
         async with asyncio.timeout(seconds):
             while not wanted():  # noqa: ASYNC110 - other processes set no event here
@@ -67,7 +75,11 @@ class RealHouse:
     @property
     def hold(self) -> Path:
         """While this file exists, loads wait."""
-        return self.folder / "hold"
+        return self.folder.parent / "hold"
+
+    async def until_computing(self, text: str) -> None:
+        """Until the host computes this slow text, and holds no other."""
+        await self.until(lambda: self.inside == {text} and (self.folder.parent / "computing").exists())
 
 
 @asynccontextmanager

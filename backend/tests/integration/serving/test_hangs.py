@@ -35,7 +35,7 @@ async def test_calls_of_a_host_that_is_stopped_are_answered_by_its_successor(hou
 
 
 async def test_a_host_that_is_stopped_while_it_loads_is_replaced(tmp_path: Path) -> None:
-    async with open_house(tmp_path) as house:
+    async with open_house(tmp_path, replace(PATIENCE, loading_ticks=8)) as house:
         house.hold.touch()
         await house.until(lambda: len(house.hosts) == 1)
         (stopped,) = house.hosts
@@ -83,10 +83,12 @@ async def test_a_zygote_that_is_stopped_while_it_imports_is_replaced(tmp_path: P
         assert house.zygote_pid != stopped
 
 
-async def test_a_host_and_its_zygote_stopped_together_are_both_replaced(house: RealHouse) -> None:
+@pytest.mark.parametrize("lag", [0.0, 0.6], ids=["together", "in time to miss the order to kill it"])
+async def test_a_host_and_its_zygote_that_are_both_stopped_are_both_replaced(house: RealHouse, lag: float) -> None:
     zygote, host = house.zygote_pid, house.host_pid
-    stop(zygote)
     stop(host)
+    await asyncio.sleep(lag * PATIENCE.silent_ticks * PATIENCE.tick_seconds)
+    stop(zygote)
     await house.until_served_by_another_than(host)
     assert house.zygote_pid != zygote
     await house.until(lambda: not alive(host) and not alive(zygote))

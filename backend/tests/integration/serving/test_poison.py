@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
+from greenroom.serving.greenroom import Embedded
 from greenroom.words import DeadlineExceededError, InputRefusedError, PredictionError
-from tests.integration.serving.deadly_runtime import DEADLY, SLOW, STUCK, TOO_LARGE
+from tests.integration.serving.deadly_runtime import DEADLY, SLOW, SLOWLY_DEADLY, STUCK, TOO_LARGE
 from tests.integration.serving.real_house import NAME, RealHouse, kill
 
 pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("default::ResourceWarning")]
@@ -50,10 +51,51 @@ async def test_an_input_too_large_for_memory_is_an_answer_and_no_death(house: Re
 
 
 async def test_a_text_that_hangs_the_model_is_found_though_its_caller_has_left(house: RealHouse) -> None:
-    for loads in (2, 3):
+    for loads in (1, 2):
         with pytest.raises(DeadlineExceededError):
             await house.embed(STUCK, seconds=0.5)
-        await house.until(lambda loads=loads: house.loads == loads and house.ready)  # type: ignore[misc]
+        assert house.loads == loads, "the caller had to wait for the host's end"
+        await house.until(lambda loads=loads: house.loads == loads + 1 and house.ready)  # type: ignore[misc]
     with pytest.raises(InputRefusedError):
         await house.embed(STUCK)
     assert (await house.embed("fine")).tokens == (4,)
+
+
+async def leave(call: asyncio.Task[Embedded]) -> None:
+    call.cancel()
+    await asyncio.wait([call])
+
+
+async def test_a_suspect_stays_alone_until_the_host_is_through_with_it_though_its_caller_has_left(
+    house: RealHouse,
+) -> None:
+    for loads in (1, 2):
+        poison = house.embed(SLOWLY_DEADLY)
+        await house.until_computing(SLOWLY_DEADLY)
+        await leave(poison)
+        if loads == 2:  # now it is a suspect
+            new = house.embed("new")
+            await asyncio.sleep(0.05)
+            assert house.inside == {SLOWLY_DEADLY}
+        await house.until(lambda loads=loads: house.loads == loads + 1 and house.ready)  # type: ignore[misc]
+    assert (await new).tokens == (3,)
+    with pytest.raises(InputRefusedError):
+        await house.embed(SLOWLY_DEADLY)
+
+
+async def test_a_suspect_waits_for_what_others_have_left_in_the_host(house: RealHouse) -> None:
+    suspect = house.embed(f"{SLOW} suspect")
+    await house.until_computing(f"{SLOW} suspect")
+    house.hold.touch()
+    kill(house.host_pid)
+    await house.until(lambda: not house.ready)
+    await leave(suspect)
+    house.hold.unlink()
+    await house.until(lambda: house.ready)
+    left = house.embed(SLOW)
+    await house.until_computing(SLOW)
+    await leave(left)
+    suspect = house.embed(f"{SLOW} suspect")
+    await asyncio.sleep(0.05)
+    assert house.inside == {SLOW}
+    assert (await suspect).tokens == (12,)
