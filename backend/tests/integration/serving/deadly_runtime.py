@@ -21,7 +21,7 @@ from tests.unit.host.fake_runtime import FakeRuntime
 DEADLY, STUCK, HUNGRY, TOO_LARGE = "deadly", "stuck", "hungry", "too large"
 SLOW = "slow"
 SLOWLY_DEADLY = "slow, deadly"
-SLOW_SECONDS = 0.3
+SLOW_SECONDS = 0.5
 
 
 class DeadlyRuntime(FakeRuntime):
