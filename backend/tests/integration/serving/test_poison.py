@@ -78,7 +78,7 @@ async def test_a_suspect_stays_alone_until_the_host_is_through_with_it_though_no
     await house.until_computing(SLOWLY_DEADLY)
     if gives_up == "leaves":
         second.cancel()
-    await asyncio.wait([second])
+    await asyncio.gather(second, return_exceptions=True)
     new = house.embed("new")
     await asyncio.sleep(0.05)
     assert house.inside == {SLOWLY_DEADLY}

@@ -200,6 +200,23 @@ async def test_a_crash_while_ready_ends_the_host_and_loses_calls_in_flight(stage
         await host.embed(["b"], None)
 
 
+async def test_a_poison_ends_its_host_which_names_the_texts_it_had_not_answered(stage: Stage) -> None:
+    host = await stage.ready()
+    stage.model.poison.add("poison")
+    await host.embed(["answered"], None)
+    stage.model.hold_calls()
+    left = asyncio.ensure_future(host.embed(["left"], None))
+    waiting = [asyncio.ensure_future(host.embed(texts, None)) for texts in (["poison", "a", "a"], ["b"])]
+    await asyncio.sleep(0)
+    left.cancel()
+    await asyncio.wait([left])
+    stage.model.release_calls()
+    for call in waiting:
+        with pytest.raises(HostLostError, match="SIGSEGV"):
+            await call
+    assert (await asyncio.shield(host.exited)).unanswered == ("poison", "a", "b")
+
+
 async def test_a_load_after_a_crash_begins_at_zero_again(stage: Stage) -> None:
     await stage.ready()
     stage.model.crash()
