@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,23 @@ def test_a_model_can_become_ready_crash_and_become_ready_again(greenroom_server:
     state = control.snapshot()
     assert (state["progress"], state["round"]) == (30, 2)
     control.become_ready()
+
+
+def test_a_poison_is_answered_with_a_problem_that_points_at_it(greenroom_server: GreenroomServer) -> None:
+    control = greenroom_server.control
+    control.auto(0.05)
+    control.wait_for(lambda state: state["ready"], "ready")
+    control.poison("poison")
+    body = json.dumps({"model": "minilm", "input": ["fine", "poison"]}).encode()
+    request = urllib.request.Request(
+        f"{greenroom_server.url}/v1/embeddings", body, {"content-type": "application/json"}
+    )
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        urllib.request.urlopen(request, timeout=20)
+    with refusal.value as answer:
+        problem = json.load(answer)
+    assert (answer.status, problem["type"]) == (422, "/problems/input-refused")
+    assert [fault["pointer"] for fault in problem["errors"]] == ["/input/1"]
 
 
 def test_proceeding_takes_real_time_and_ends_ready(greenroom_server: GreenroomServer) -> None:
