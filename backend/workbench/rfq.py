@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
@@ -83,8 +82,7 @@ async def preview_prompt(request: Request) -> Response:
     asked = await read_json(request, PreviewRequest)
     golden: GoldenPairs = request.app.state.golden
     greenroom: Greenroom = request.app.state.greenroom
-    search = asyncio.ensure_future(golden.closest(greenroom, asked.description, asked.k))
-    closest = await run_until_disconnect(request, search)
+    closest = await run_until_disconnect(request, golden.closest(greenroom, asked.description, asked.k))
     return json_answer(preview(asked.description, closest))
 
 

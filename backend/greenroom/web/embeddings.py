@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from collections.abc import Iterator
 
@@ -29,8 +28,7 @@ async def embeddings(request: Request) -> Response:
     texts = [asked.input] if isinstance(asked.input, str) else asked.input
     _require_within_limits(texts, greenroom.settings)
     await ReadyGuard((asked.model,)).check(request)
-    call = asyncio.ensure_future(greenroom.embed(asked.model, texts))
-    embedded = await run_until_disconnect(request, call)
+    embedded = await run_until_disconnect(request, greenroom.embed(asked.model, texts))
     _require_whole(asked, embedded.dimension)
     response = json_answer(_answer(asked, embedded))
     if applied := request.scope.get("greenroom.preference_applied"):

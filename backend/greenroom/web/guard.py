@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import re
+from collections.abc import Awaitable
 from typing import TypeVar, overload
 
 from starlette.requests import Request
@@ -42,20 +43,32 @@ def preferred_wait(header: str) -> int | None:
     return int(found[1]) if found else None
 
 
-async def run_until_disconnect(request: Request, work: asyncio.Future[T]) -> T:
+async def run_until_disconnect(request: Request, work: Awaitable[T]) -> T:
     """The result of `work`, which is cancelled when the client leaves or the caller is cancelled.
 
     Reads from the connection: only after the body has been read. Raises ClientLeftError."""
-    gone: asyncio.Future[None] = asyncio.ensure_future(_disconnected(request))
-    try:
-        await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            raise ClientLeftError("The caller left before there was an answer.")
-        return work.result()
-    finally:
-        for task in (work, gone):
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - we run in one
+    left = False
+
+    def leave(watching: asyncio.Future[None]) -> None:
+        nonlocal left
+        if not watching.cancelled():
+            watching.exception()  # one that cannot be listened to has left, too
+            left = True
             task.cancel()
-        await asyncio.gather(work, gone, return_exceptions=True)
+
+    watching = asyncio.ensure_future(_disconnected(request))
+    watching.add_done_callback(leave)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if left and not task.uncancel():  # nobody else cancels us: the client left, and that was all
+            raise ClientLeftError("The caller left before there was an answer.") from None
+        raise
+    finally:
+        watching.remove_done_callback(leave)
+        watching.cancel()
 
 
 async def _disconnected(request: Request) -> None:
@@ -121,7 +134,7 @@ async def _wait_as_preferred(request: Request, greenroom: Greenroom, scope: tupl
         return False
     request.scope[_APPLIED] = f"wait={wait}"
     seconds = min(wait, greenroom.settings.max_wait_seconds)
-    waiting = asyncio.ensure_future(greenroom.wait_until_ready(*scope, timeout=seconds))
+    waiting = greenroom.wait_until_ready(*scope, timeout=seconds)
     if request.scope.get(BODY_READ):
         return await run_until_disconnect(request, waiting)
     return await waiting
