@@ -18,7 +18,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +44,10 @@ class Link:
         self._lock = threading.Lock()
 
     def send(self, message: AnyMessage, body: bytes | memoryview = b"") -> None:
-        data = frames.encode(message, body)
+        self.send_frames(frames.encode(message, body))
+
+    def send_frames(self, data: bytes) -> None:
+        """Send frames that are encoded already: several in one write wake the front once."""
         with self._lock, contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the listener sees the end
             self._connection.sendall(data)
 
@@ -212,8 +215,7 @@ class Service:
                 self._fail(batch[0].call, error)
         else:
             shares = []
-            for piece, vector in zip(batch, vectors, strict=True):
-                self._put(piece, vector)
+            self._link.send_frames(b"".join(self._complete(batch, vectors)))
         if len(shares) > 1:  # outside the handler, whose traceback holds the failed batch's memory
             for share in shares:
                 self._compute(share)
@@ -224,21 +226,25 @@ class Service:
             raise ArithmeticError("the model answered with numbers that are not finite")
         return vectors
 
-    def _put(self, piece: Piece[Tokens], vector: NDArray[np.float32]) -> None:
+    def _complete(self, batch: Sequence[Piece[Tokens]], vectors: NDArray[np.float32]) -> Iterator[bytes]:
+        """Take a batch's vectors in; a frame for each call that has all its own now."""
         with self._changed:
-            answer = self._answers.get(piece.call)
-            if answer is None or not self._batcher.is_open(piece.call):
-                return
-            answer.vectors[piece.index] = vector
-            answer.tokens[piece.index] = len(piece.payload.ids)
-            if piece.payload.truncated:
-                answer.truncated.append(piece.index)
-            complete = self._batcher.finish(piece)
-            if complete:
-                del self._answers[piece.call]
-        if complete:
-            header = Encoded(piece.call, self._runtime.dimension, answer.tokens, sorted(answer.truncated))
-            self._link.send(header, answer.vectors.data)
+            taken = [(piece.call, self._put(piece, vector)) for piece, vector in zip(batch, vectors, strict=True)]
+        for call, answer in taken:
+            if answer is not None:
+                header = Encoded(call, self._runtime.dimension, answer.tokens, sorted(answer.truncated))
+                yield frames.encode(header, answer.vectors.data)
+
+    def _put(self, piece: Piece[Tokens], vector: NDArray[np.float32]) -> _Answer | None:
+        """Take one vector in; the answer to its call when it was the last one. The lock is held."""
+        answer = self._answers.get(piece.call)
+        if answer is None or not self._batcher.is_open(piece.call):
+            return None
+        answer.vectors[piece.index] = vector
+        answer.tokens[piece.index] = len(piece.payload.ids)
+        if piece.payload.truncated:
+            answer.truncated.append(piece.index)
+        return self._answers.pop(piece.call) if self._batcher.finish(piece) else None
 
     def _fail(self, call: int, error: Exception) -> None:
         if self._close(call):
