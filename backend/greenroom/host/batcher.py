@@ -98,11 +98,17 @@ class Batcher(Generic[T]):
             self.close(call)
         return late
 
-    def take(self) -> list[Piece[T]]:
-        """Take the next batch out of the line, shortest first; empty when the line is."""
+    def take(self, takers: int = 1) -> list[Piece[T]]:
+        """Take the next batch out of the line, shortest first; empty when the line is.
+
+        `takers`: how many could take one now, this one included. Each is left its share of the tokens."""
         if not self._line:
             return []
-        batch = _grow(self._window(), self._line[0], self._max_tokens)
+        window, oldest = self._window(), self._line[0]
+        budget: float = self._max_tokens
+        if takers > 1:
+            budget = min(budget, max(oldest.length, sum(piece.length for piece in window) / takers))
+        batch = _grow(window, oldest, budget)
         taken = set(map(id, batch))
         self._line = [piece for piece in self._line if id(piece) not in taken]
         return batch
@@ -127,7 +133,7 @@ class Batcher(Generic[T]):
         return self._line
 
 
-def _grow(window: Iterable[Piece[T]], oldest: Piece[T], max_tokens: int) -> list[Piece[T]]:
+def _grow(window: Iterable[Piece[T]], oldest: Piece[T], max_tokens: float) -> list[Piece[T]]:
     """The longest run around `oldest` in `window` sorted by length that keeps the budget and the padding rule.
     Of the two neighbours, the one that adds less padding joins first."""
     by_length = sorted(window, key=lambda piece: piece.length)

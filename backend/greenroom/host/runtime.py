@@ -55,8 +55,14 @@ class Runtime(Protocol):
     def tokenise(self, texts: Sequence[str]) -> list[Tokens]:
         """Called from another thread than `embed`."""
 
-    def embed(self, batch: Sequence[Tokens]) -> NDArray[np.float32]:
-        """Vectors of shape (batch, dimension), each of unit length, normalised in float32."""
+    @property
+    def workers(self) -> int:
+        """How many threads may be in `embed` at a time, at least 1."""
+
+    def embed(self, batch: Sequence[Tokens], alone: bool = True) -> NDArray[np.float32]:
+        """Vectors of shape (batch, dimension), each of unit length, normalised in float32.
+
+        `alone`: nobody else is in here, and this is the main thread: take all cores. Otherwise a worker's share."""
 
 
 class RuntimeModule(Protocol):

@@ -16,6 +16,7 @@ import contextlib
 import os
 import queue
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -112,7 +113,10 @@ class Listener:
 
 
 class Service:
-    """Answers calls with a runtime that is ready."""
+    """Answers calls with a runtime that is ready.
+
+    As many threads compute as the runtime allows (`Runtime.workers`), each a batch of its own. Whoever takes a batch
+    leaves the idle ones their share of the line. A call may therefore have texts in several batches at a time."""
 
     def __init__(self, link: Link, runtime: Runtime, max_tokens_per_batch: int) -> None:
         self._link = link
@@ -120,13 +124,24 @@ class Service:
         self._batcher: Batcher[Tokens] = Batcher(max_tokens_per_batch, MAX_QUEUED_TEXTS)
         self._answers: dict[int, _Answer] = {}
         self._stopping = False
-        self._changed = threading.Condition()
-        self._computing: set[int] = set()
-        """Calls with a text in the batch that the model has now."""
-        self._left: list[int] = []
-        """Those of them whose callers left: to be answered after the batch."""
-        self.rounds = 0
-        """Batches that the model is through with."""
+        self._changed = threading.RLock()
+        self._idle: list[threading.Condition] = []
+        """Of the threads that wait for a batch; the last is woken first. The main thread is always the last: alone, it
+        computes with all cores, which is quicker for a single caller than any other thread can be (`Runtime.embed`)."""
+        self._waking = 0
+        """Threads that were woken and have not looked yet."""
+        self._taken = 0
+        """Batches taken so far, which numbers them."""
+        self._computing: dict[int, frozenset[int]] = {}
+        """Number of each batch that is being computed → the calls that have a text in it."""
+        self._last_words: dict[int, AnyMessage] = {}
+        """What to answer to calls that are closed, but still have a text in one of those batches."""
+
+    @property
+    def rounds(self) -> int:
+        """Rises as long as no thread is stuck: the number of the oldest batch that is being computed."""
+        with self._changed:
+            return min(self._computing, default=self._taken)
 
     # on the listening thread
 
@@ -142,77 +157,134 @@ class Service:
             with self._changed:
                 self._batcher.submit(message.call, [(len(one.ids), one) for one in tokens], deadline)
                 self._answers[message.call] = self._blank(len(tokens))
-                self._changed.notify()
+                self._wake_one()
         except QueueFullError as error:
             self._link.send(Failed(message.call, ErrorCode.OVERLOADED, str(error)))
         except Exception as error:
-            self._close(message.call)
-            self._tell_failed(message.call, error)
+            with self._changed:
+                self._batcher.close(message.call)
+            self._link.send(self._failure(message.call, error))
 
     def cancel(self, call: int) -> None:
         """Drop what has not started of a call; say so as soon as none of it is computed any more."""
-        if not self._close(call):
-            return
-        with self._changed:
-            if call in self._computing:
-                self._left.append(call)
-                return
-        self._link.send(Dropped(call))
+        self._end(call, Dropped(call))
 
     def stop(self) -> None:
         with self._changed:
             self._stopping = True
-            self._changed.notify()
-
-    def _close(self, call: int) -> bool:
-        """Forget an open call; False when it was not open, which means that it was answered."""
-        with self._changed:
-            self._answers.pop(call, None)
-            return self._batcher.close(call)
+            self._wake_all()
 
     def _blank(self, texts: int) -> _Answer:
         return _Answer(np.empty((texts, self._runtime.dimension), np.float32), [0] * texts, [])
 
-    # on the main thread
+    # on the computing threads, of which the main thread is one
 
     def serve(self) -> None:
         """Compute batch after batch; return when asked to stop and nothing is left."""
+        others = [
+            threading.Thread(target=self._work_or_die, name=f"worker {n}") for n in range(1, self._runtime.workers)
+        ]
+        for thread in others:
+            thread.start()
+        self._work()
+        for thread in others:
+            thread.join()
+
+    def _work_or_die(self) -> None:
+        """A host with a thread fewer than it should have would be slow for ever: better another host."""
+        try:
+            self._work()
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+            os._exit(1)
+
+    def _work(self) -> None:
+        turn = threading.Condition(self._changed)
+        while (batch := self._next_batch(turn)) is not None:
+            number, pieces = batch
+            self._compute(pieces)
+            self._batch_over(number)
+
+    def _next_batch(self, turn: threading.Condition) -> tuple[int, Sequence[Piece[Tokens]]] | None:
+        """Wait for a batch and take it; None when asked to stop and nothing is left. `turn`: the thread's own."""
         while True:
             with self._changed:
-                while not (late := self._expire()) and not (batch := self._batcher.take()):
-                    if self._stopping and self._batcher.idle:
-                        return
-                    self._changed.wait()
-                self._computing = set() if late else {piece.call for piece in batch}
-            for call in late:
-                self._link.send(Failed(call, ErrorCode.DEADLINE_EXCEEDED, "the deadline passed before its turn"))
-            if not late:
-                self._compute(batch)
-                self._round_over()
+                words = self._expire()
+                if not words and (pieces := self._batcher.take(1 + len(self._idle) + self._waking)):
+                    return self._begin(pieces), pieces
+                if not words and self._stopping and self._batcher.idle:
+                    self._wake_all()
+                    return None
+                if not words:
+                    self._idle.insert(len(self._idle) if _on_main_thread() else 0, turn)
+                    turn.wait()
+                    self._waking -= 1
+            self._send(words)
 
-    def _round_over(self) -> None:
+    def _wake_one(self) -> None:
+        if self._idle:
+            self._waking += 1
+            self._idle.pop().notify()
+
+    def _wake_all(self) -> None:
+        while self._idle:
+            self._wake_one()
+
+    def _begin(self, pieces: Sequence[Piece[Tokens]]) -> int:
+        """The lock is held, here and wherever nothing else is said below."""
+        number, self._taken = self._taken, self._taken + 1
+        self._computing[number] = frozenset(piece.call for piece in pieces)
+        if self._batcher.queued:
+            self._wake_one()
+        return number
+
+    def _batch_over(self, number: int) -> None:
+        """Takes the lock."""
         with self._changed:
-            self.rounds += 1
-            self._computing.clear()
-            left, self._left = self._left, []
-        for call in left:
-            self._link.send(Dropped(call))
+            calls = self._computing.pop(number)
+            over = [call for call in calls if call in self._last_words and not self._is_computed(call)]
+            words = [self._last_words.pop(call) for call in over]
+        self._send(words)
 
-    def _expire(self) -> list[int]:
+    def _is_computed(self, call: int) -> bool:
+        return any(call in calls for calls in self._computing.values())
+
+    def _expire(self) -> list[AnyMessage]:
+        """Close the calls whose deadline has passed; what to tell those of which nothing is computed."""
         late = self._batcher.expire(time.monotonic())
-        for call in late:
-            self._answers.pop(call, None)
-        return late
+        reason = "the deadline passed before its turn"
+        words = (self._close(call, Failed(call, ErrorCode.DEADLINE_EXCEEDED, reason)) for call in late)
+        return [word for word in words if word is not None]
+
+    def _close(self, call: int, word: AnyMessage) -> AnyMessage | None:
+        """Forget a call that is closed; its last `word` unless a text of it is being computed: then it comes later."""
+        self._answers.pop(call, None)
+        if not self._is_computed(call):
+            return word
+        self._last_words[call] = word
+        return None
+
+    def _end(self, call: int, word: AnyMessage) -> None:
+        """Close a call with this last word, unless it was answered already. Takes the lock."""
+        with self._changed:
+            told = self._close(call, word) if self._batcher.close(call) else None
+        if told is not None:
+            self._send([told])
+
+    def _send(self, messages: Sequence[AnyMessage]) -> None:
+        """Without the lock: the front may be slow to read."""
+        for message in messages:
+            self._link.send(message)
 
     def _compute(self, batch: Sequence[Piece[Tokens]]) -> None:
         """Embed a batch. When that fails, each call's share alone, so that one bad input fails alone; when memory ran
-        out over one call's share, its halves, down to the single text."""
+        out over one call's share, its halves, down to the single text. Takes the lock."""
         try:
             vectors = self._embed(batch)
         except Exception as error:
             shares = _shares(batch, error)
             if len(shares) == 1:
-                self._fail(batch[0].call, error)
+                self._end(batch[0].call, self._failure(batch[0].call, error))
         else:
             shares = []
             self._link.send_frames(b"".join(self._complete(batch, vectors)))
@@ -221,13 +293,19 @@ class Service:
                 self._compute(share)
 
     def _embed(self, batch: Sequence[Piece[Tokens]]) -> NDArray[np.float32]:
-        vectors = self._runtime.embed([piece.payload for piece in batch])
+        vectors = self._runtime.embed([piece.payload for piece in batch], self._is_alone())
         if not np.all(np.isfinite(vectors)):
             raise ArithmeticError("the model answered with numbers that are not finite")
         return vectors
 
+    def _is_alone(self) -> bool:
+        """Whether the main thread computes and nobody else does, or will in a moment. Takes the lock."""
+        with self._changed:
+            others = len(self._computing) - 1 + (self._waking if self._batcher.queued else 0)
+            return _on_main_thread() and not others
+
     def _complete(self, batch: Sequence[Piece[Tokens]], vectors: NDArray[np.float32]) -> Iterator[bytes]:
-        """Take a batch's vectors in; a frame for each call that has all its own now."""
+        """Take a batch's vectors in; a frame for each call that has all its own now. Takes the lock."""
         with self._changed:
             taken = [(piece.call, self._put(piece, vector)) for piece, vector in zip(batch, vectors, strict=True)]
         for call, answer in taken:
@@ -236,7 +314,7 @@ class Service:
                 yield frames.encode(header, answer.vectors.data)
 
     def _put(self, piece: Piece[Tokens], vector: NDArray[np.float32]) -> _Answer | None:
-        """Take one vector in; the answer to its call when it was the last one. The lock is held."""
+        """Take one vector in; the answer to its call when it was the last one."""
         answer = self._answers.get(piece.call)
         if answer is None or not self._batcher.is_open(piece.call):
             return None
@@ -246,14 +324,15 @@ class Service:
             answer.truncated.append(piece.index)
         return self._answers.pop(piece.call) if self._batcher.finish(piece) else None
 
-    def _fail(self, call: int, error: Exception) -> None:
-        if self._close(call):
-            self._tell_failed(call, error)
-
-    def _tell_failed(self, call: int, error: Exception) -> None:
+    def _failure(self, call: int, error: Exception) -> Failed:
+        """What to tell the caller; the log gets the details."""
         self._link.log("error", f"a prediction failed: {type(error).__name__}: {error}")
         kind = "there is not enough memory for this input" if _is_out_of_memory(error) else _FAILED
-        self._link.send(Failed(call, ErrorCode.PREDICTION_FAILED, f"{kind} ({type(error).__name__})"))
+        return Failed(call, ErrorCode.PREDICTION_FAILED, f"{kind} ({type(error).__name__})")
+
+
+def _on_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def _shares(batch: Sequence[Piece[Tokens]], error: Exception) -> list[Sequence[Piece[Tokens]]]:

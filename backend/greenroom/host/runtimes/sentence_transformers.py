@@ -32,6 +32,10 @@ from greenroom.host.runtime import ReportBytes, Tokens, UnusableFilesError
 
 PRELOADED = (modeling_bert, tokenization_bert)
 """What the first load of the commonest architecture would import; others are imported when they are loaded."""
+MAX_WORKERS = 4
+"""Two passes with a core each get through more than one after another on both cores: a small model's pass is some
+hundred short operations, and the cores wait for each other after each. (ADR 8.) But each pass needs Python's lock for a
+part of its time, so beyond some threads, cores do more within a pass."""
 _HEADER_LENGTH = struct.Struct("<Q")
 _MAX_HEADER_BYTES = 100 * 1024 * 1024  # the format's own limit
 _NO_WINDOW = 1 << 20
@@ -42,7 +46,7 @@ def load(folder: Path, report: ReportBytes) -> SentenceTransformersRuntime:
 
     Raises UnusableFilesError."""
     transformers_logging.set_verbosity_error()
-    torch.set_num_threads(min(torch.get_num_threads(), usable_cpus()))
+    torch.set_num_threads(usable_cpus())
     meter = _WeightsMeter(_safetensors_in(folder), report)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -64,6 +68,7 @@ class SentenceTransformersRuntime:
 
     def __init__(self, model: SentenceTransformer) -> None:
         self._model = model
+        self._cores = usable_cpus()
         self._prompt: str | None = model.prompts.get(model.default_prompt_name or "") or None
         self._tokenizer = model.tokenizer
         window = model.max_seq_length
@@ -108,7 +113,14 @@ class SentenceTransformersRuntime:
             for text, encoding in zip(texts, self._counter.encode_batch(prompted), strict=True)
         ]
 
-    def embed(self, batch: Sequence[Tokens]) -> NDArray[np.float32]:
+    @property
+    def workers(self) -> int:
+        """One for each core, up to MAX_WORKERS. A GPU computes one batch at a time anyway, and `preprocess` sets
+        padding on the one tokenizer, so there it is one."""
+        return min(self._cores, MAX_WORKERS) if self.device == "cpu" and self._plain else 1
+
+    def embed(self, batch: Sequence[Tokens], alone: bool = True) -> NDArray[np.float32]:
+        torch.set_num_threads(self._cores if alone else max(1, self._cores // self.workers))  # of this thread
         with torch.inference_mode():
             features = self._features(batch)
             on_device = {

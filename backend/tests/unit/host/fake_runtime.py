@@ -22,6 +22,7 @@ class FakeRuntime:
 
     def __init__(self, preferred: str = "bfloat16", strays: float = 0.0, broken: bool = False) -> None:
         self.dtype = "float32"
+        self.workers = 1
         self.batches: list[list[str]] = []
         self.room: int | None = None
         """Texts of a batch that there is memory for."""
@@ -38,7 +39,7 @@ class FakeRuntime:
     def tokenise(self, texts: Sequence[str]) -> list[Tokens]:
         return [Tokens(text, range(max(1, min(len(text), 16))), (), len(text) > 16) for text in texts]
 
-    def embed(self, batch: Sequence[Tokens]) -> NDArray[np.float32]:
+    def embed(self, batch: Sequence[Tokens], alone: bool = True) -> NDArray[np.float32]:
         self.batches.append([one.text for one in batch])
         if self.room is not None and len(batch) > self.room:
             raise MemoryError

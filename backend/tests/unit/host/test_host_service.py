@@ -139,7 +139,7 @@ def test_a_call_cancelled_while_it_is_computed_is_answered_after_its_batch(bench
     order: list[str] = []
     service, embed = bench.service, bench.runtime.embed
 
-    def cancelled_meanwhile(batch: Sequence[Tokens]) -> NDArray[np.float32]:
+    def cancelled_meanwhile(batch: Sequence[Tokens], alone: bool = True) -> NDArray[np.float32]:
         service.cancel(1)
         order.append("computed")
         return embed(batch)
@@ -206,7 +206,7 @@ def test_a_ping_is_answered_while_loading_and_while_the_model_computes(bench: Be
     with pytest.MonkeyPatch.context() as patch:
         embed = bench.runtime.embed
 
-        def pinged(batch: Sequence[Tokens]) -> NDArray[np.float32]:
+        def pinged(batch: Sequence[Tokens], alone: bool = True) -> NDArray[np.float32]:
             listener._handle(Ping())
             return embed(batch)
 
