@@ -61,6 +61,7 @@ class _Owed(NamedTuple):
 
     texts: tuple[str, ...]
     answer: asyncio.Future[Vectors]
+    deadline_seconds: float | None
 
 
 class LocalHost:
@@ -72,7 +73,7 @@ class LocalHost:
         """`watch` is over when the host is."""
         self._info = info
         self._watch = watch
-        watch.owes = lambda: (bool(self._owed), self._longest_deadline)
+        watch.owes = self._owes
         self._process = process
         self._link = link
         self._max_queued_texts = max_queued_texts
@@ -83,7 +84,6 @@ class LocalHost:
         self._queued = 0
         """Their texts."""
         self._drained: asyncio.Future[None] | None = None
-        self._longest_deadline = 0.0
         self._pace = Pace()
         self._gone = False
         self._asked = False
@@ -104,7 +104,7 @@ class LocalHost:
         answer: asyncio.Future[Vectors] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(deadline_seconds):
-                self._send(call, _Owed(tuple(texts), answer), deadline_seconds)
+                self._send(call, _Owed(tuple(texts), answer, deadline_seconds))
                 await self._link.drain()
                 vectors = await answer
         except TimeoutError:
@@ -137,15 +137,19 @@ class LocalHost:
             self._link.close()
             await asyncio.wait([self._listening])
 
-    def _send(self, call: int, owed: _Owed, deadline_seconds: float | None) -> None:
+    def _send(self, call: int, owed: _Owed) -> None:
         """Raises PayloadTooLargeError."""
         try:
-            self._link.send(Encode(call, list(owed.texts), deadline_seconds))
+            self._link.send(Encode(call, list(owed.texts), owed.deadline_seconds))
         except FrameError as error:
             raise PayloadTooLargeError("This is more text than one call can carry. Send fewer texts.") from error
         self._owed[call] = owed
         self._queued += len(owed.texts)
-        self._longest_deadline = max(self._longest_deadline, math.inf if deadline_seconds is None else deadline_seconds)
+
+    def _owes(self) -> tuple[bool, float]:
+        """Whether calls are owed an answer, and the longest of their deadlines: what came before says nothing."""
+        deadlines = (owed.deadline_seconds for owed in self._owed.values())
+        return bool(self._owed), max((math.inf if one is None else one for one in deadlines), default=0.0)
 
     def _admit(self, texts: int) -> None:
         """Raises HostLostError, OverloadedError."""
@@ -159,20 +163,29 @@ class LocalHost:
             raise OverloadedError(f"{self._queued} texts wait for this model already", wait)
 
     async def _listen(self) -> None:
-        """Take answers in until the host ends, then tell everyone who waits."""
+        """Take answers in until the host ends, then tell everyone who waits, whatever breaks on the way."""
+        reason = "ended, and how could not be seen"
+        try:
+            await self._take_in()
+            reason = await exit_reason(self._process, self._asked, self._watch.reason)
+        finally:
+            self._tell_end(reason)
+
+    async def _take_in(self) -> None:
+        """Handle what arrives until the host ends. A bug of ours ends it: nobody would hear its answers any more."""
         try:
             async for frame in self._link.frames():
                 self._handle(frame)
         except FrameError as error:
-            self._log.error("host link broke", error=str(error))
             self._process.kill()
+            self._log.error("host_link_broke", error=str(error))
+        except Exception:
+            self._process.kill()
+            self._log.exception("host_link_broke")
         finally:
             self._gone = True
             self._link.close()
             self._watch.stop()
-        reason = await exit_reason(self._process, self._asked, self._watch.reason)
-        self._log.info("host ended", reason=reason, expected=self._asked)
-        self._tell_end(reason)
 
     def _tell_end(self, reason: str) -> None:
         unanswered = dict.fromkeys(text for owed in self._owed.values() for text in owed.texts)
@@ -193,7 +206,7 @@ class LocalHost:
             case Log(level, text):
                 self._log.log(level_number(level), text)
             case message:
-                self._log.warning("unexpected frame", kind=type(message).__name__)
+                self._log.warning("unexpected_frame", kind=type(message).__name__)
 
     def _settle(self, call: int, outcome: Vectors | GreenroomError) -> None:
         owed = self._owed.pop(call, None)

@@ -230,6 +230,19 @@ async def test_a_main_thread_that_comes_back_is_not_stuck_however_long_it_owes(s
     await asyncio.wait_for(first, 5)
 
 
+async def test_a_call_without_a_deadline_leaves_later_ones_watched(stage: Stage) -> None:
+    for deadline in (None, 1e9):
+        patient = stage.embed("a", deadline=deadline)
+        stage.peer.answer((await stage.peer.next(Encode)).call)
+        await asyncio.wait_for(patient, 5)
+    asked = stage.embed("b", deadline=1.0)
+    await stage.peer.next(Encode)
+    stage.watch._tick()  # an hour long
+    assert stage.watch.reason is not None
+    with pytest.raises(HostLostError):
+        await asyncio.wait_for(asked, 5)
+
+
 async def test_a_deadline_travels_along_and_is_kept_here_too(stage: Stage) -> None:
     asked = stage.embed("a", deadline=0.01)
     assert (await stage.peer.next(Encode)).deadline_seconds == 0.01
@@ -277,6 +290,34 @@ async def test_a_host_that_talks_nonsense_is_killed(stage: Stage) -> None:
     with pytest.raises(HostLostError):
         await asyncio.wait_for(asked, 5)
     assert stage.process.ended.done()
+
+
+async def test_a_bug_in_how_frames_are_handled_ends_the_host_and_everybody_hears_of_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(frame: frames.Frame) -> None:
+        raise KeyError(frame)
+
+    asked = stage.embed("a")
+    call = await stage.peer.next(Encode)
+    monkeypatch.setattr(stage.host, "_handle", broken)
+    stage.peer.answer(call.call)
+    with pytest.raises(HostLostError):
+        await asyncio.wait_for(asked, 5)
+    assert stage.process.ended.done()
+    assert not stage.host.exited.result().expected
+
+
+async def test_a_host_whose_end_cannot_be_explained_has_ended_all_the_same(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*arguments: object) -> str:
+        raise OSError(str(arguments))
+
+    monkeypatch.setattr("greenroom.engine.local_host.exit_reason", broken)
+    stage.process.kill()
+    end = await asyncio.wait_for(asyncio.shield(stage.host.exited), 5)
+    assert "could not be seen" in end.reason
 
 
 async def test_closing_asks_first_and_the_end_was_expected(stage: Stage) -> None:
