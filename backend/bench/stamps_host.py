@@ -1,10 +1,9 @@
-"""The stamps of a host: set in the zygote before it forks, written to a file a line for each answer."""
+"""The stamps of a host: set in the zygote before it forks, written to a file a line for each write."""
 
 from __future__ import annotations
 
 import json
 import os
-from typing import Any
 
 from bench.stamps import Stamps
 
@@ -14,7 +13,6 @@ def stamp_hosts(file: str) -> None:
     from greenroom.host.process import prepare_environment
 
     prepare_environment()  # before anything of the runtime is imported, as the zygote itself does it
-    from greenroom.frames import Encoded
     from greenroom.host import service
     from greenroom.host.runtimes.sentence_transformers import SentenceTransformersRuntime
 
@@ -26,19 +24,17 @@ def stamp_hosts(file: str) -> None:
         "embed",
         enter="host begins",
         leave="host computed",
-        amount=lambda _, batch: len(batch),
+        amount=lambda _, batch, *alone: len(batch),
     )
     stamps.wrap(SentenceTransformersRuntime, "_features", leave="host padded")
-    send = service.Link.send
+    send = service.Link.send_frames
 
-    def stamped(link: service.Link, message: Any, *rest: Any) -> None:
-        if isinstance(message, Encoded):
-            stamps.note("host sends")
-        send(link, message, *rest)
-        if isinstance(message, Encoded):
-            _append(file, stamps)
+    def stamped(link: service.Link, data: bytes) -> None:
+        stamps.note("host sends")
+        send(link, data)
+        _append(file, stamps)
 
-    setattr(service.Link, "send", stamped)  # noqa: B010 - a patch from outside, which no type allows
+    setattr(service.Link, "send_frames", stamped)  # noqa: B010 - a patch from outside, which no type allows
 
 
 def _append(file: str, stamps: Stamps) -> None:
