@@ -40,8 +40,8 @@ class Ping(Message):
 
 
 class Pong(Message):
-    """I am. `rounds`: how often a host's main thread has come back from a batch; that of one that still loads, and
-    the zygote's, is 0."""
+    """I am; also sent unasked, by who has much to do before the next ping's turn. `rounds`: changes as long as no
+    thread of a host is stuck; that of one that still loads, and the zygote's, is 0."""
 
     rounds: int = 0
 

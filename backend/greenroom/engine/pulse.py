@@ -1,11 +1,12 @@
 """Whether a child process is alive, stopped (SIGSTOP, a debugger, a freezer) or stuck. Pure: time comes in ticks.
 
 The problem: a process that hangs closes no socket and sends no error; only what it leaves unsaid tells. The idea: once
-a tick the front sends a ping, and a thread that does nothing else answers. Three signs of a hang:
+a tick the front sends a ping, and a thread that never computes answers; where it has more to do than to answer (a host
+tokenises), it says unasked and in time that it lives. Three signs of a hang:
 
 - *silence*: several ticks in a row in which nothing at all arrived;
-- *being stuck*: it answers pings and owes an answer, but its main thread has not come back from one and the same batch
-  for longer than the longest deadline that any caller gave, and a grace;
+- *being stuck*: it answers pings and owes an answer, but one of its threads has not come back from one and the same
+  batch for longer than the longest deadline among the calls it has, and a grace;
 - (a load that does not end has its own deadline in the spec.)
 
 Ticks of the front's own event loop count, not seconds on a clock: a laptop that slept, or a front that was itself
@@ -53,7 +54,7 @@ class Pulse:
         self._silent = 0
 
     def came_back(self, rounds: int) -> None:
-        """Its main thread is through with so many batches."""
+        """A number that changes as long as none of its threads is stuck."""
         self._rounds = rounds
 
     def tick(self, owing: bool = False, longest_deadline: float = 0.0) -> str | None:

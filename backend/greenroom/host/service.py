@@ -4,6 +4,8 @@ The listening thread reads frames, tokenises calls as they come (the tokenizer w
 in line; the main thread owns the model and takes batches from the line. The listening thread also is what ends the
 process when the front is gone: at end of file it exits, however busy the model may be. And it answers the front's
 pings, so that a busy host is told from a stopped one; the `rounds` in its answer tell a busy model from a stuck one.
+Tokenising a large call takes longer than the front is patient, so it is done in slices, and between them the thread
+says unasked that it lives: a ping may stand behind this call or the next ten.
 
 Every call is answered exactly once, also when it was cancelled, and not before the last batch with a text of it is
 over: so the front knows at any moment which texts are in here. What bounds our memory: the front, which lets in
@@ -33,6 +35,10 @@ from greenroom.words import ErrorCode
 
 MAX_QUEUED_TEXTS = 1 << 17
 """The front holds callers back long before; this bounds what a front gone mad can do."""
+SLICE_CHARACTERS = 100_000
+"""Of the texts that are tokenised in one go: about a tenth of a second on a slow core."""
+SIGN_SECONDS = 1.0
+"""So long after the last sign of life the next one is due while calls are tokenised."""
 _RECEIVE_BYTES = 256 * 1024
 _FAILED = "the model failed on this input"
 
@@ -94,8 +100,10 @@ class Listener:
 
     def _handle(self, message: AnyMessage) -> None:
         match message:
-            case Ping():
-                self.link.send(Pong(0 if self.service is None else self.service.rounds))
+            case Ping() if self.service is None:
+                self.link.send(Pong())
+            case Ping() if self.service is not None:
+                self.service.tell_alive()
             case Load():
                 self.loads.put(message)
             case Encode() if self.service is None:
@@ -131,7 +139,9 @@ class Service:
         self._waking = 0
         """Threads that were woken and have not looked yet."""
         self._taken = 0
-        """Batches taken so far, which numbers them."""
+        """Batches taken so far, which numbers them; the steps of tokenising count, too: what follows them is late for a
+        good reason."""
+        self._last_sign = time.monotonic()
         self._computing: dict[int, frozenset[int]] = {}
         """Number of each batch that is being computed → the calls that have a text in it."""
         self._last_words: dict[int, AnyMessage] = {}
@@ -153,7 +163,7 @@ class Service:
             self._link.send(Encoded(message.call, self._runtime.dimension, []))
             return
         try:
-            tokens = self._runtime.tokenise(message.texts)
+            tokens = self._tokenise(message.texts)
             with self._changed:
                 self._batcher.submit(message.call, [(len(one.ids), one) for one in tokens], deadline)
                 self._answers[message.call] = self._blank(len(tokens))
@@ -164,6 +174,21 @@ class Service:
             with self._changed:
                 self._batcher.close(message.call)
             self._link.send(self._failure(message.call, error))
+
+    def _tokenise(self, texts: Sequence[str]) -> list[Tokens]:
+        tokens: list[Tokens] = []
+        for part in _slices(texts):
+            if tokens:
+                with self._changed:
+                    self._taken += 1
+            tokens += self._runtime.tokenise(part)
+            if time.monotonic() - self._last_sign >= SIGN_SECONDS:
+                self.tell_alive()
+        return tokens
+
+    def tell_alive(self) -> None:
+        self._last_sign = time.monotonic()
+        self._link.send(Pong(self.rounds))
 
     def cancel(self, call: int) -> None:
         """Drop what has not started of a call; say so as soon as none of it is computed any more."""
@@ -325,10 +350,21 @@ class Service:
         return self._answers.pop(piece.call) if self._batcher.finish(piece) else None
 
     def _failure(self, call: int, error: Exception) -> Failed:
-        """What to tell the caller; the log gets the details."""
-        self._link.log("error", f"a prediction failed: {type(error).__name__}: {error}")
+        """What to tell the caller, and the log: neither gets the error's own words, which may quote the input."""
+        self._link.log("error", f"a prediction failed: {type(error).__name__}")
         kind = "there is not enough memory for this input" if _is_out_of_memory(error) else _FAILED
         return Failed(call, ErrorCode.PREDICTION_FAILED, f"{kind} ({type(error).__name__})")
+
+
+def _slices(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """`texts` in parts of at most SLICE_CHARACTERS, or of one text."""
+    begin = characters = 0
+    for index, text in enumerate(texts):
+        characters += len(text)
+        if characters > SLICE_CHARACTERS and index > begin:
+            yield texts[begin:index]
+            begin, characters = index, len(text)
+    yield texts[begin:]
 
 
 def _on_main_thread() -> bool:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from greenroom import frames
 from greenroom.frames import AnyMessage, Dropped, Encode, Encoded, Failed, Frame, Log, Ping, Pong
+from greenroom.host import service
 from greenroom.host.runtime import Tokens
 from greenroom.host.service import Link, Listener, Service
 from tests.unit.host.fake_runtime import DIMENSION, FakeRuntime, vector_of
@@ -23,10 +24,10 @@ from tests.unit.host.fake_runtime import DIMENSION, FakeRuntime, vector_of
 class Bench:
     """A service and the front's end of its socket."""
 
-    def __init__(self, max_tokens_per_batch: int = 64) -> None:
+    def __init__(self, runtime: FakeRuntime | None = None, max_tokens_per_batch: int = 64) -> None:
         self._front, self._host = socket.socketpair()
         self._front.settimeout(10)
-        self.runtime = FakeRuntime()
+        self.runtime = runtime or FakeRuntime()
         self.link = Link(self._host)
         self.service = Service(self.link, self.runtime, max_tokens_per_batch)
 
@@ -222,3 +223,51 @@ def test_a_call_without_texts_is_answered_with_no_rows(bench: Bench) -> None:
     frame = bench.finish()[1]
     assert isinstance(frame.message, Encoded)
     assert frame.body == b""
+
+
+class Typist(FakeRuntime):
+    """Notes in which parts texts are tokenised, and asks for the rounds meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[list[str]] = []
+        self.rounds: Callable[[], int] = lambda: 0
+        self.rounds_seen: list[int] = []
+
+    def tokenise(self, texts: Sequence[str]) -> list[Tokens]:
+        self.parts.append(list(texts))
+        self.rounds_seen.append(self.rounds())
+        return super().tokenise(texts)
+
+
+def test_a_large_call_is_tokenised_in_parts_with_signs_of_life_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "SLICE_CHARACTERS", 10)
+    monkeypatch.setattr(service, "SIGN_SECONDS", 0.0)
+    bench = Bench(runtime := Typist())
+    runtime.rounds = lambda: bench.service.rounds
+    texts = ["four", "more", "words", "a text longer than any part", "x", ""]
+    bench.service.accept(Encode(1, texts))
+    assert runtime.parts == [["four", "more"], ["words"], ["a text longer than any part"], ["x", ""]]
+    assert runtime.rounds_seen == [0, 1, 2, 3]
+    bench.serve()
+    bench.hang_up()
+    *signs, answer = (frame.message for frame in bench.sent())
+    assert signs == [Pong(0), Pong(1), Pong(2), Pong(3)]
+    assert isinstance(answer, Encoded)
+    assert len(answer.tokens) == len(texts)
+    bench.close()
+
+
+def test_small_calls_give_no_sign_of_life_but_their_answers(bench: Bench) -> None:
+    bench.service.accept(Encode(1, ["a"]))
+    bench.service.accept(Encode(2, ["b"]))
+    bench.finish()  # which knows answers and log lines only
+
+
+def test_a_failure_tells_neither_caller_nor_log_the_errors_own_words(bench: Bench) -> None:
+    bench.service.accept(Encode(1, ["secret boom"]))
+    bench.serve()
+    bench.hang_up()
+    words = [message.text if isinstance(message := frame.message, Log) else str(message) for frame in bench.sent()]
+    assert len(words) == 2
+    assert all("RuntimeError" in one and "boom" not in one for one in words)
