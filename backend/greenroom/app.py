@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from greenroom.logs import configure_logs
 from greenroom.serving.greenroom import Greenroom
-from greenroom.settings import Settings, load_settings, load_specs
+from greenroom.settings import Settings, load_settings, load_specs, unknown_variables
 from greenroom.sources.table import split
 from greenroom.web import documents, embeddings
 from greenroom.web.base_path import BasePath, require_free
@@ -22,6 +23,8 @@ from greenroom.web.mount import attach
 from greenroom.web.pages import page_routes
 from greenroom.web.problems import ALL_HANDLERS
 from greenroom.words import ModelSpec
+
+log = structlog.get_logger("greenroom.app")
 
 
 def create_app(
@@ -65,6 +68,8 @@ def mount(app: Starlette, settings: Settings | None = None) -> Greenroom:
 
 
 def _greenroom(app: Starlette, settings: Settings) -> Greenroom:
+    for name, meant in unknown_variables().items():
+        log.warning("unknown_setting", variable=name, **({"did_you_mean": meant} if meant else {}))
     specs = load_specs(settings.config)
     for spec in specs:
         split(spec.source)  # a typo should stop the start, not fail a load

