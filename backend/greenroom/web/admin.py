@@ -43,21 +43,22 @@ class AdminGuard(Guard):
             return
         if settings.admin_token is None:
             raise ForbiddenError("Admin calls are closed. The operator opens them by setting GREENROOM_ADMIN_TOKEN.")
-        if given is None:
+        scheme, _, token = (given or "").partition(" ")
+        if scheme.lower() != "bearer":  # none, or a credential for something else: no guess
             raise NotAuthorisedError("Send the header Authorization: Bearer <the admin token>.")
-        _require_token(request, given, settings.admin_token.get_secret_value())
+        if not same_secret(token.strip(), settings.admin_token.get_secret_value()):
+            _refuse_token(request)
 
 
-def _require_token(request: Request, authorization: str, token: str) -> None:
-    """The limit comes before the comparison, and a right token does not lift it: guessing must not pay."""
+def _refuse_token(request: Request) -> None:
+    """Only wrong tokens meet the limit: it must not lock out an operator who shares an address with a guesser. What
+    stops guessing is the token's length (MIN_TOKEN_CHARACTERS); the limit bounds what guesses write into the log."""
     rate = rates_of(request).wrong_tokens
-    require_within(rate, request)
-    scheme, _, given = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not same_secret(given.strip(), token):
-        address = address_of(request)
-        rate.count(address, time.monotonic())
-        log.warning("wrong_admin_token", address=address)
-        raise NotAuthorisedError("This is not the admin token.")
+    require_within(rate, request, "Too many wrong admin tokens from your address.")
+    address = address_of(request)
+    rate.count(address, time.monotonic())
+    log.warning("wrong_admin_token", address=address)
+    raise NotAuthorisedError("This is not the admin token.")
 
 
 def same_secret(given: str, secret: str) -> bool:

@@ -75,11 +75,11 @@ def spend(rate: Rate, connection: HTTPConnection) -> None:
     rate.count(address_of(connection), time.monotonic())
 
 
-def require_within(rate: Rate, connection: HTTPConnection) -> None:
+def require_within(rate: Rate, connection: HTTPConnection, why: str = "Too many of these from your address.") -> None:
     """Raises OverloadedError when the request's address has had its share; counts nothing."""
     wait = rate.wait_seconds(address_of(connection), time.monotonic())
     if wait > 0:
-        raise OverloadedError("Too many of these from your address. Wait a little, then try again.", math.ceil(wait))
+        raise OverloadedError(f"{why} Wait a little, then try again.", math.ceil(wait))
 
 
 def address_of(connection: HTTPConnection) -> str:
