@@ -49,12 +49,14 @@ async def run_until_disconnect(request: Request, work: Awaitable[T]) -> T:
     Reads from the connection: only after the body has been read. Raises ClientLeftError."""
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - we run in one
-    left = False
+    left = finished = False
 
     def leave(watching: asyncio.Future[None]) -> None:
         nonlocal left
-        if not watching.cancelled():
-            watching.exception()  # one that cannot be listened to has left, too
+        if watching.cancelled():
+            return
+        watching.exception()  # one that cannot be listened to has left, too
+        if not finished:
             left = True
             task.cancel()
 
@@ -67,6 +69,7 @@ async def run_until_disconnect(request: Request, work: Awaitable[T]) -> T:
             raise ClientLeftError("The caller left before there was an answer.") from None
         raise
     finally:
+        finished = True  # one that is scheduled already cannot be taken back: it must do nothing
         watching.remove_done_callback(leave)
         watching.cancel()
 

@@ -94,6 +94,28 @@ async def test_a_deadline_of_the_work_stays_a_deadline() -> None:
         await run_until_disconnect(caller.request, asyncio.wait_for(work.run(), 0.01))
 
 
+async def test_who_leaves_as_the_work_ends_does_not_harm_what_comes_after() -> None:
+    """The listening has ended, and its callback is scheduled, in the very step that ends the work."""
+    left, now = asyncio.Event(), asyncio.get_running_loop().create_future()
+
+    async def receive() -> Any:
+        await left.wait()
+        now.set_result("done")  # the work's task is woken first, then the callback of this one runs
+        return {"type": "http.disconnect"}
+
+    async def ask() -> str:
+        answer: str = await run_until_disconnect(Request({"type": "http", "headers": []}, receive), now)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return answer
+
+    asking = asyncio.create_task(ask())
+    await asyncio.sleep(0)
+    left.set()
+    assert await asking == "done"
+    assert not asking.cancelling()
+
+
 async def test_nothing_keeps_listening_afterwards() -> None:
     caller, work = Caller(), Work()
     work.go_on.set()
