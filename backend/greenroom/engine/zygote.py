@@ -24,6 +24,7 @@ from greenroom.engine.pulse import DEFAULT_PATIENCE, Patience, Pulse
 from greenroom.engine.watch import Watch
 from greenroom.engine.zygote_process import ZygoteProcess, start_zygote
 from greenroom.frames import AnyMessage, Exited, Fork, Forked, ForkFailed, Imported, Kill, Log, Ping
+from greenroom.tasks import crash_loudly
 
 RESTART_SECONDS = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Pause before a new zygote, by the number of zygotes in a row that died before their import was complete."""
@@ -102,6 +103,7 @@ class Zygote:
         if self._task is None:
             self._current = self._current or start_zygote()
             self._task = asyncio.create_task(self._keep(self._current), name="zygote")
+            self._task.add_done_callback(crash_loudly)
 
     async def close(self) -> None:
         """End the zygote and every host it still has."""
@@ -154,7 +156,7 @@ class Zygote:
             for host in self._hosts.values():
                 host.orphaned()
             self._lose_hosts()
-            log.warning("zygote ended", code=await _reap(current.process))
+            log.warning("zygote_ended", code=await _reap(current.process))
             self._current = current = await self._start_again(deaths)
 
     async def _start_again(self, deaths: int) -> ZygoteProcess:
@@ -165,10 +167,10 @@ class Zygote:
                 return start_zygote()
             except OSError as error:
                 deaths += 1
-                log.error("zygote cannot be started", error=str(error))
+                log.error("zygote_not_started", error=str(error))
 
     async def _listen(self, current: ZygoteProcess) -> None:
-        """Take in what a zygote says until it ends."""
+        """Take in what a zygote says until it ends. A bug of ours ends it: it would be heard no more."""
         current.control.setblocking(False)
         reader, writer = await asyncio.open_connection(sock=current.control)
         pulse = Pulse(self._patience, self._patience.importing_ticks)
@@ -179,7 +181,9 @@ class Zygote:
         try:
             await self._take_in(reader, pulse)
         except (ConnectionError, frames.FrameError) as error:
-            log.warning("zygote link broke", error=repr(error))
+            log.warning("zygote_link_broke", error=repr(error))
+        except Exception:
+            log.exception("zygote_link_broke")
         finally:
             watch.stop()
             writer.transport.abort()

@@ -9,8 +9,6 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-import structlog
-
 from greenroom.clock import Clock, SystemClock
 from greenroom.engine.seam import Engine, Host, Vectors
 from greenroom.readiness.readiness import Readiness
@@ -19,6 +17,7 @@ from greenroom.serving.calls import Calls
 from greenroom.serving.keeper import Keeper
 from greenroom.serving.memory import LoadMemory
 from greenroom.settings import Settings
+from greenroom.tasks import crash_loudly
 from greenroom.words import (
     DeadlineExceededError,
     ModelSpec,
@@ -28,8 +27,6 @@ from greenroom.words import (
     UnknownModelError,
     UnsupportedTaskError,
 )  # fmt: skip
-
-log = structlog.get_logger("greenroom.serving")
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ class Greenroom:
         tasks = [asyncio.create_task(keeper.run(), name=f"keeper {name}") for name, keeper in self.keepers.items()]
         tasks.append(asyncio.create_task(self.board.pump(), name="pump"))
         for task in tasks:
-            task.add_done_callback(_crash_loudly)
+            task.add_done_callback(crash_loudly)
         try:
             await self.engine.start()
             yield self
@@ -162,8 +159,3 @@ def _embedded(vectors: Vectors, host: Host, version: ModelVersion) -> Embedded:
         data=vectors.data, dimension=vectors.dimension, tokens=vectors.tokens, truncated=vectors.truncated,
         version=version.id, digest=version.digest, max_tokens=host.info.max_tokens,
     )  # fmt: skip
-
-
-def _crash_loudly(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()):
-        log.critical("task_died", task=task.get_name(), error=repr(error))

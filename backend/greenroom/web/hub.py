@@ -22,6 +22,7 @@ from greenroom.protocol.base import timestamp
 from greenroom.protocol.outgoing import Outgoing
 from greenroom.protocol.socket import Draining, Event, Hello, Ping
 from greenroom.serving.greenroom import Greenroom
+from greenroom.tasks import crash_loudly
 from greenroom.web.line import Line
 from greenroom.words import OverloadedError
 
@@ -69,6 +70,7 @@ class Hub:
         self._board = greenroom.board
         self._connections: dict[Connection, None] = {}
         self._by_address: Counter[str] = Counter()
+        self._seats_taken = 0
         self._events: deque[Outgoing] = deque(maxlen=MAX_EVENTS)
         self._events_made = 0
         self._hello = Outgoing.of(
@@ -86,6 +88,7 @@ class Hub:
         """Serve the connections until left."""
         stop_listening = self._board.listen(self._remember)
         task = asyncio.create_task(self._run(), name="hub")
+        task.add_done_callback(crash_loudly)
         try:
             yield
         finally:
@@ -97,14 +100,16 @@ class Hub:
     def seat(self, address: str) -> Iterator[None]:
         """A place for one connection. Raises OverloadedError when there is none."""
         settings = self._greenroom.settings
-        if self._by_address.total() >= settings.max_connections:
+        if self._seats_taken >= settings.max_connections:
             raise OverloadedError("All connections are taken. Poll GET /status, or try again later.", 5)
         if self._by_address[address] >= settings.max_connections_per_address:
             raise OverloadedError("Too many connections from this address. Close some, or poll GET /status.", 5)
         self._by_address[address] += 1
+        self._seats_taken += 1
         try:
             yield
         finally:
+            self._seats_taken -= 1
             self._by_address[address] -= 1
             if not self._by_address[address]:
                 del self._by_address[address]  # addresses must not pile up
@@ -152,9 +157,17 @@ class Hub:
         """Bring everybody up to date, as far as their lines allow."""
         for count, connection in enumerate(tuple(self._connections), start=1):
             if connection in self._connections:
-                self._advance(connection, self._now())
+                self._try_to_advance(connection)
             if count % CONNECTIONS_PER_TURN == 0:
                 await asyncio.sleep(0)
+
+    def _try_to_advance(self, connection: Connection) -> None:
+        """A bug costs one client its connection, not all of them their news."""
+        try:
+            self._advance(connection, self._now())
+        except Exception:
+            log.exception("socket_broke")
+            connection.line.abort()
 
     def _advance(self, connection: Connection, now: float) -> None:
         """Bring one client up to date as far as its line allows."""

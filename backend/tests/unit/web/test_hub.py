@@ -124,6 +124,23 @@ async def test_events_are_kept_in_a_bounded_number(stage: Stage) -> None:
     assert line.kinds().count("event") == MAX_EVENTS
 
 
+async def test_a_line_that_breaks_is_given_up_and_everybody_else_gets_the_news(stage: Stage) -> None:
+    class BrokenLine(HeldLine):
+        broken = False
+
+        def write(self, messages: Iterable[Outgoing]) -> None:
+            if self.broken:
+                raise KeyError("a bug")
+            super().write(messages)
+
+    broken, sound = BrokenLine(), HeldLine()
+    with stage.hub.joined(broken, SCOPE), stage.hub.joined(sound, SCOPE):
+        broken.broken = True
+        await stage.publish()
+    assert broken.aborted
+    assert [message["seq"] for message in sound.taken[1:]] == [1, 2]
+
+
 async def test_silence_is_broken_by_a_ping(stage: Stage) -> None:
     line = HeldLine()
     with stage.hub.joined(line, SCOPE):
