@@ -196,14 +196,20 @@ class PushSocket(WebSocketsSansIOProtocol):
             self.transport.write(b"".join(pongs))
 
     def shutdown(self) -> None:
-        """End it, with code 1012. A client that does not read must not keep the server from ending."""
+        """End it, with code 1012. A client that does not read must not keep the server from ending.
+
+        Where the end is under way already, only that client's reading is still waited for; it is not waited for."""
+        if self.transport.is_closing():
+            self.stop_keepalive()
+            self.abort()
+            return
         super().shutdown()
         if not self.free:
             self.abort()
 
     def _set_option(self, level: int, option: int, value: int | bytes) -> None:
         connection = self.transport.get_extra_info("socket")
-        if connection is not None and not self.transport.is_closing():
+        if connection is not None and connection.fileno() >= 0:
             connection.setsockopt(level, option, value)
 
 

@@ -113,6 +113,25 @@ def test_a_client_that_reads_nothing_does_not_hold_up_a_stop(large_server: Green
     stalled.close()
 
 
+def test_a_client_that_says_goodbye_and_reads_nothing_does_not_hold_up_a_stop(
+    greenroom_server_factory: GreenroomServerFactory, tmp_path: Path
+) -> None:
+    (tmp_path / "greenroom.toml").write_text(MANY_MODELS)
+    server = greenroom_server_factory(folder=tmp_path)
+    stalled = upgrade(server.url, receive_buffer=4096)
+    with connect(socket_url(server), max_size=None) as reader:
+        for percent in range(10, 30):
+            server.control.freeze(percent, model="m0")
+            wait_for(reader, type="initialization")
+        stalled.sendall(masked_frame(8, (1000).to_bytes(2, "big")))
+        server.control.freeze(30, model="m0")
+        wait_for(reader, type="initialization")  # sent later, so the goodbye has been read by now
+    server.send_signal(signal.SIGTERM)
+    server.wait(5)
+    assert "Traceback" not in server.log()
+    stalled.close()
+
+
 def test_a_held_request_is_answered_when_the_server_stops(greenroom_server: GreenroomServer) -> None:
     body = b'{"model":"minilm","input":"text"}'
     address = urlsplit(greenroom_server.url)
