@@ -41,8 +41,11 @@ def end_with_parent(parent_pid: int) -> None:
 
 
 def leave_signals_to_the_front() -> None:
-    """Ctrl-C in a terminal reaches every process of the group; the front decides what ends, and when."""
+    """Ctrl-C in a terminal reaches every process of the group, and so does the SIGTERM of a supervisor such as
+    systemd; but the front decides what ends, and when, and still has calls to finish. Its own ways to end us are the
+    end of the socket and SIGKILL."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def offer_to_oom_killer() -> None:
