@@ -17,6 +17,8 @@ GreenroomError
 ├── PayloadTooLargeError     more bytes than a request may have
 ├── UnsupportedMediaTypeError
 ├── BadRequestError          not even HTTP as it should be
+├── NothingThereError        no socket at this address
+├── UpgradeRequiredError     a plain request where sockets are
 ├── BodyTooSlowError         the body did not arrive within its deadline
 ├── HostRefusedError         asked under a name that this server does not go by
 ├── OriginRefusedError       a browser page of another origin asked
@@ -175,6 +177,10 @@ class InputRefusedError(InvalidInputError):
     code = ErrorCode.INPUT_REFUSED
     title = "This input ends the model's process"
 
+    def __init__(self, detail: str, faults: tuple[InputFault, ...] = ()) -> None:
+        remedy = "Send the others without it. An operator can let it be tried again: DELETE /models/{name}/refused."
+        super().__init__(f"{detail}. {remedy}", faults)
+
 
 class PayloadTooLargeError(GreenroomError):
     code = ErrorCode.PAYLOAD_TOO_LARGE
@@ -192,6 +198,18 @@ class BadRequestError(GreenroomError):
     code = ErrorCode.BAD_REQUEST
     status = 400
     title = "The request is not well formed"
+
+
+class NothingThereError(GreenroomError):
+    code = ErrorCode.NOT_FOUND
+    status = 404
+    title = "Not found"
+
+
+class UpgradeRequiredError(GreenroomError):
+    code = ErrorCode.BAD_REQUEST
+    status = 426
+    title = "A WebSocket handshake is needed"
 
 
 class BodyTooSlowError(GreenroomError):

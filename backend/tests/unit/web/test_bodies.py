@@ -10,7 +10,11 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
+from greenroom.words import InputFault, InputRefusedError
 from tests.unit.web.in_process import AppMaker, ask
 
 JSON = {"content-type": "application/json"}
@@ -52,6 +56,17 @@ def test_hostile_json_is_bad_input(app: Starlette, body: bytes) -> None:
     answer = ask(app, CALL, "POST", JSON, body)
     assert (answer.status, answer.problem) == (422, "invalid-input")
     assert len(answer.body) < 10_000
+
+
+def test_who_is_refused_for_good_learns_the_remedy(make_app: AppMaker) -> None:
+    async def refuse(request: Request) -> Response:
+        raise InputRefusedError("input 3: it ends the process", (InputFault("/input/3", "it ends the process"),))
+
+    answer = ask(make_app([Route("/refuse", refuse)]), "/refuse")
+    assert (answer.status, answer.problem) == (422, "input-refused")
+    problem = json.loads(answer.body)
+    assert "DELETE /models/{name}/refused" in problem["detail"]
+    assert [fault["pointer"] for fault in problem["errors"]] == ["/input/3"]
 
 
 def test_of_a_duplicate_key_the_last_counts(app: Starlette) -> None:
