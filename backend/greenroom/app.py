@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, WebSocketRoute
 
 from greenroom.logs import configure_logs
 from greenroom.serving.greenroom import Greenroom
@@ -21,7 +21,7 @@ from greenroom.web.doors import Crowd, Doors
 from greenroom.web.middleware import BugAnswers, Cors, RequestLog
 from greenroom.web.mount import attach
 from greenroom.web.pages import page_routes
-from greenroom.web.problems import ALL_HANDLERS
+from greenroom.web.problems import ALL_HANDLERS, unknown_socket
 from greenroom.words import ModelSpec
 
 log = structlog.get_logger("greenroom.app")
@@ -41,6 +41,7 @@ def create_app(
         exception_handlers=ALL_HANDLERS,
     )
     attach(app, _greenroom(app, settings))
+    app.router.routes.append(WebSocketRoute("/{path:path}", unknown_socket))
     require_free(settings.base_path, app.routes)
     return app
 

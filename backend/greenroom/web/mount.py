@@ -11,7 +11,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from greenroom.serving.greenroom import Greenroom
 from greenroom.web import readiness, refused
@@ -19,9 +21,18 @@ from greenroom.web.hub import Hub
 from greenroom.web.problems import GREENROOM_HANDLERS
 from greenroom.web.rates import Rates
 from greenroom.web.socket import init_socket
+from greenroom.words import UpgradeRequiredError
+
+_SOCKET = "/ws/init/{client_id}"
+
+
+async def _upgrade_required(request: Request) -> Response:
+    """A proxy that passes no Upgrade turns a handshake into a plain GET; a 404 would mislead its operator."""
+    raise UpgradeRequiredError("This address speaks WebSocket; behind a proxy pass Upgrade and Connection.")
+
 
 ROUTES: tuple[BaseRoute, ...] = (
-    WebSocketRoute("/ws/init/{client_id}", init_socket), *readiness.ENDPOINTS, *refused.ENDPOINTS,
+    WebSocketRoute(_SOCKET, init_socket), Route(_SOCKET, _upgrade_required), *readiness.ENDPOINTS, *refused.ENDPOINTS,
 )  # fmt: skip
 
 

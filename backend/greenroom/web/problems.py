@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ExceptionHandler, Receive, Scope, Send
-from starlette.websockets import WebSocketClose
+from starlette.websockets import WebSocket, WebSocketClose
 
 from greenroom.protocol.problems import PROBLEM_MEDIA_TYPE, OpenAIError, Problem, ProblemFault, problem_type
 from greenroom.protocol.snapshot import InitState
@@ -23,9 +23,11 @@ from greenroom.words import (
     GreenroomError,
     InvalidInputError,
     NotAuthorisedError,
+    NothingThereError,
     NotReadyError,
     OverloadedError,
     ShuttingDownError,
+    UpgradeRequiredError,
 )  # fmt: skip
 
 log = structlog.get_logger("greenroom.web")
@@ -100,6 +102,8 @@ def _headers(error: GreenroomError) -> dict[str, str]:
         return {"www-authenticate": "Bearer"}  # RFC 6750 §3
     if isinstance(error, BodyTooSlowError):
         return {"connection": "close"}  # RFC 9110 §15.5.9
+    if isinstance(error, UpgradeRequiredError):
+        return {"upgrade": "websocket", "connection": "upgrade"}  # RFC 9110 §15.5.22, §7.8
     return {}
 
 
@@ -110,6 +114,11 @@ async def refuse(scope: Scope, receive: Receive, send: Send, error: GreenroomErr
         return
     answer = await on_greenroom_error(Request({**scope, "type": "http", "method": scope.get("method", "GET")}), error)
     await answer(scope, receive, send)
+
+
+async def unknown_socket(socket: WebSocket) -> None:
+    """The endpoint of every address without a socket. (Starlette's own answer is a 403 without a word.)"""
+    await refuse(socket.scope, socket.receive, socket.send, NothingThereError(_HTTP_DETAILS[404]))
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
