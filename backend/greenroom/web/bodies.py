@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -20,7 +21,9 @@ from greenroom.words import (
 )  # fmt: skip
 
 M = TypeVar("M", bound=BaseModel)
+Location = tuple[int | str, ...]
 MAX_FAULTS = 20
+MAX_LOOKED_AT = 10 * MAX_FAULTS
 BODY_READ = "greenroom.body_read"
 """In a request's scope once its body has been read: from then on whatever still arrives says that the caller left."""
 
@@ -41,8 +44,7 @@ async def read_json(request: Request, model: type[M]) -> M:
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)[:MAX_FAULTS]
-        faults = tuple(InputFault(_pointer(fault["loc"]), _plain(fault["msg"])) for fault in found)
+        faults = _faults(error, body)
         summary = "; ".join(f"{fault.pointer.lstrip('/') or 'body'}: {fault.detail}" for fault in faults[:5])
         raise InvalidInputError(summary, faults) from error
 
@@ -81,7 +83,32 @@ def _declared_bytes(request: Request) -> int:
     return int(declared) if declared.isascii() and declared.isdigit() and len(declared) < 20 else 0
 
 
-def _pointer(location: tuple[int | str, ...]) -> str:
+def _faults(error: ValidationError, body: bytes) -> tuple[InputFault, ...]:
+    """Each broken rule with its place in `body`. Where a union failed each branch complains; those stay that got
+    farthest: of `[1]` it helps to know that 1 is no text, and not that a list is none."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)[:MAX_LOOKED_AT]
+    whole = None if any(fault["type"] == "json_invalid" for fault in found) else from_json(body)
+    faults = [(_place(fault["loc"], whole, fault["type"] == "missing"), fault["msg"]) for fault in found]
+    outdone = {place[:length] for place, _ in faults for length in range(len(place))}
+    kept = [InputFault(_pointer(place), _plain(text)) for place, text in faults if place not in outdone]
+    return tuple(kept[:MAX_FAULTS])
+
+
+def _place(location: Location, whole: Any, missing: bool) -> Location:
+    """`location` without what is not in the body: pydantic puts the names of a union's branches among its parts. Only
+    the last part of something `missing` cannot be there."""
+    place: list[int | str] = []
+    for depth, part in enumerate(location, 1):
+        try:
+            whole = whole[part]
+        except (TypeError, LookupError):
+            if not missing or depth < len(location):
+                continue
+        place.append(part)
+    return tuple(place)
+
+
+def _pointer(location: Location) -> str:
     """RFC 6901 §3: `~` and `/` are escaped."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
 

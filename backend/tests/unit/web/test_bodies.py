@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from typing import Annotated
 
 import pytest
 from hypothesis import HealthCheck, example, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
+from pydantic import BaseModel, Field
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from greenroom.web.bodies import read_json
 from greenroom.words import InputFault, InputRefusedError
 from tests.unit.web.in_process import AppMaker, ask
 
@@ -56,6 +59,47 @@ def test_hostile_json_is_bad_input(app: Starlette, body: bytes) -> None:
     answer = ask(app, CALL, "POST", JSON, body)
     assert (answer.status, answer.problem) == (422, "invalid-input")
     assert len(answer.body) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        ({"model": "minilm", "input": [1, 2]}, {"/input/0"}),
+        ({"model": "minilm", "input": ["x", None], "dimensions": 0}, {"/input/1", "/dimensions"}),
+        ({"model": "minilm", "input": 5}, {"/input"}),
+        ({"model": "minilm", "input": []}, {"/input"}),
+        ({"input": "x"}, {"/model"}),
+        ({}, {"/model", "/input"}),
+        ([], {""}),
+    ],
+)
+def test_pointers_lead_to_places_in_the_body(app: Starlette, body: object, pointers: set[str]) -> None:
+    problem = json.loads(ask(app, CALL, "POST", JSON, json.dumps(body).encode()).body)
+    assert {fault["pointer"] for fault in problem["errors"]} == pointers
+    assert "list[" not in problem["detail"]
+
+
+class _Leaf(BaseModel):
+    name: str
+
+
+class _Tree(BaseModel):
+    leaf: int | _Leaf
+    a_b: Annotated[int, Field(alias="a/b~")] = 0
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [({"leaf": {}}, {"/leaf/name"}), ({"leaf": {"name": 1}}, {"/leaf/name"}), ({"leaf": 1, "a/b~": "x"}, {"/a~1b~0"})],
+)
+def test_what_a_branch_of_a_union_misses_is_named(make_app: AppMaker, body: object, pointers: set[str]) -> None:
+    async def plant(request: Request) -> Response:
+        await read_json(request, _Tree)
+        return Response()
+
+    app = make_app([Route("/plant", plant, methods=["POST"])])
+    problem = json.loads(ask(app, "/plant", "POST", JSON, json.dumps(body).encode()).body)
+    assert {fault["pointer"] for fault in problem["errors"]} == pointers
 
 
 def test_who_is_refused_for_good_learns_the_remedy(make_app: AppMaker) -> None:
