@@ -1,9 +1,4 @@
-"""uvicorn's connections as we want them: bounded in what they hold, and in how long they are waited for.
-
-uvicorn gives a connection all the time it likes to send the head of a request, takes heads of any size, and keeps a
-socket whose client reads nothing until that client leaves. Both classes here add limits only; HTTP and WebSocket
-themselves stay with uvicorn, httptools and websockets.
-"""
+"""A WebSocket with limits, and with a way out of its own for what the server pushes."""
 
 from __future__ import annotations
 
@@ -13,7 +8,6 @@ import struct
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode
 
@@ -24,9 +18,6 @@ if TYPE_CHECKING:
     from websockets.frames import Frame
     from websockets.http11 import Request
 
-HEAD_SECONDS = 10.0
-"""For a whole request head, from its first byte; for the first byte, from the connection on."""
-MAX_HEAD_BYTES = 64 * 1024
 SOCKET_SEND_BUFFER_BYTES = 16 * 1024
 """Kernel send buffer of a WebSocket: the default would hide megabytes of stale snapshots from a slow reader. The
 kernel doubles it, for its own bookkeeping."""
@@ -34,58 +25,6 @@ MAX_FRAGMENTS = 64
 """Of one message. Empty ones count for nothing in its size, and without end they would fill the memory."""
 _BAD_HANDSHAKE = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-
-
-class HttpConnection(HttpToolsProtocol):
-    """HTTP whose request heads have a deadline and a size."""
-
-    _head_timer: asyncio.TimerHandle | None = None
-    _head_bytes = 0
-    _in_head = False
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._begin_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._end_head()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(b"431 Request Header Fields Too Large")
-
-    def handle_websocket_upgrade(self) -> None:
-        self._end_head()
-        super().handle_websocket_upgrade()
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._begin_head()
-
-    def on_headers_complete(self) -> None:
-        self._end_head()
-        super().on_headers_complete()
-
-    def _begin_head(self) -> None:
-        self._end_head()
-        self._in_head, self._head_bytes = True, 0
-        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._refuse, b"408 Request Timeout")
-
-    def _end_head(self) -> None:
-        self._in_head = False
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    def _refuse(self, status: bytes) -> None:
-        self._end_head()
-        if not self.transport.is_closing():
-            self.transport.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
-            self.transport.close()
 
 
 class Inbox:
