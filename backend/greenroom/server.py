@@ -9,20 +9,26 @@ import logging
 import os
 import socket
 import sys
+from collections.abc import Callable
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
-from uvicorn.importer import import_from_string
+from uvicorn.importer import ImportFromStringError, import_from_string
 
 from greenroom.connections import HttpConnection, PushSocket
 from greenroom.settings import Settings, load_settings
 from greenroom.web.hub import Hub
 from greenroom.words import ConfigError
 
+if TYPE_CHECKING:
+    from uvicorn._types import ASGIApplication
+
 READY_LINE = "GREENROOM_READY_LINE"
 FINISH_SECONDS = 6
-"""For requests in progress once the server was asked to stop. With the goodbyes before (1 s at most) and the end of
-the hosts after (3 s) a stop takes 10 s at most."""
+"""For requests in progress once the server was asked to stop. In seconds, at most: a look at the signal 0.1, the
+goodbyes `hub.FLUSH_SECONDS` 0.5 and their sending 0.1, these 6, the hosts' last batch `local.CLOSE_GRACE_SECONDS` 1,
+word of how they ended `processes.EXIT_REPORT_SECONDS` 1, the zygote's end `zygote.END_SECONDS` 1: below 10 in all."""
 CALL_SECONDS = 5
 """Of these, for predictions: who then has none is told so, which takes time, too."""
 UNREAD_SECONDS = 30
@@ -63,12 +69,13 @@ def serve(app: str) -> int:
     """Serve the app that the factory `module:function` makes, until a signal. Raises ConfigError."""
     settings = load_settings()
     _require_writable(settings)
+    factory = _factory(app)
     listener = _listen(settings)
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else ("127.0.0.1" if host == "0.0.0.0" else host)  # noqa: S104 - shown, not bound
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     _allow_files(settings.max_connections + SPARE_FILES)
-    application = import_from_string(app)()
+    application = factory()
     config = uvicorn.Config(
         application, http=HttpConnection, ws=PushSocket, ws_per_message_deflate=False, ws_max_size=64 * 1024,
         ws_ping_interval=20, ws_ping_timeout=20, log_config=None, access_log=False, lifespan="on",
@@ -76,11 +83,20 @@ def serve(app: str) -> int:
         # Said in any case: left out, uvicorn believes 127.0.0.1 and whomever $FORWARDED_ALLOW_IPS names.
         proxy_headers=bool(settings.trusted_proxies), forwarded_allow_ips=list(settings.trusted_proxies),
     )  # fmt: skip
-    hub = getattr(application.state, "greenroom_hub", None)
+    hub = getattr(getattr(application, "state", None), "greenroom_hub", None)
     server = _Server(config, f"http://{shown}:{port}", hub)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after a clean stop
         server.run([listener])
     return 0 if server.started else 3
+
+
+def _factory(app: str) -> Callable[[], ASGIApplication]:
+    """Raises ConfigError when there is none under this name."""
+    try:
+        factory: Callable[[], ASGIApplication] = import_from_string(app)
+    except ImportFromStringError as error:
+        raise ConfigError(f"--app {app}: {error}") from error
+    return factory
 
 
 def _require_writable(settings: Settings) -> None:

@@ -26,7 +26,8 @@ from greenroom.frames import FrameError, Load, LoadFailed, Log, Ping, Ready, Sta
 from greenroom.protocol.snapshot import StageName
 from greenroom.words import HostLostError, LoadError, ModelSpec, ModelVersion
 
-CLOSE_GRACE_SECONDS = 2.0
+CLOSE_GRACE_SECONDS = 1.0
+"""For a batch in progress; the calls are over by then. (The sum of a stop: `greenroom.server`.)"""
 ZYGOTE_LOST_PAUSE_SECONDS = 0.05
 
 log = structlog.get_logger("greenroom.host")
@@ -178,7 +179,7 @@ class LocalEngine:
                     case Log(level, text):
                         log.log(level_number(level), text, model=spec.name, pid=process.pid)
                     case message:
-                        log.warning("unexpected frame", model=spec.name, kind=type(message).__name__)
+                        log.warning("unexpected_frame", model=spec.name, kind=type(message).__name__)
         except (FrameError, ValueError) as error:
             raise HostLostError("the model's process sent what is not a frame") from error
         reason = await exit_reason(process, self._closed, watch.reason)

@@ -28,7 +28,8 @@ from greenroom.tasks import crash_loudly
 
 RESTART_SECONDS = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Pause before a new zygote, by the number of zygotes in a row that died before their import was complete."""
-END_SECONDS = 3.0
+END_SECONDS = 1.0
+"""How long a zygote may take to end; then it is killed. (The sum of a stop: `greenroom.server`.)"""
 _READ_BYTES = 64 * 1024
 
 log = structlog.get_logger("greenroom.host")
