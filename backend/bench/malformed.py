@@ -33,7 +33,7 @@ CALLERS = 8
 SETTLED_WITHIN_SECONDS = 30.0
 """Half-open sockets are given up after 10 s, unfinished requests likewise."""
 CASES: tuple[Case, ...] = (*malformed_http.CASES, *malformed_sockets.CASES)
-LIMITS = {"GREENROOM_MAX_CONNECTIONS_PER_ADDRESS": "1000"}
+LIMITS = {"GREENROOM_MAX_CONNECTIONS_PER_ADDRESS": "1000", "GREENROOM_MAX_HTTP_CONNECTIONS_PER_ADDRESS": "4000"}
 
 
 @dataclass(frozen=True)

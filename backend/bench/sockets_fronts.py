@@ -14,7 +14,10 @@ from typing import Protocol
 from bench.processes import BACKEND, free_port, own_environment, running, until
 from greenroom.testing import Control, GreenroomServer
 
-ROOM = {"GREENROOM_MAX_CONNECTIONS": "15000", "GREENROOM_MAX_CONNECTIONS_PER_ADDRESS": "15000"}
+ROOM = {
+    "GREENROOM_MAX_CONNECTIONS": "15000", "GREENROOM_MAX_CONNECTIONS_PER_ADDRESS": "15000",
+    "GREENROOM_MAX_HTTP_CONNECTIONS": "15000", "GREENROOM_MAX_HTTP_CONNECTIONS_PER_ADDRESS": "15000",
+}  # fmt: skip
 """A load comes from one address."""
 STEP = 1e-6
 

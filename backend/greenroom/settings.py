@@ -151,6 +151,14 @@ class Settings(BaseSettings):
     max_connections_per_address: Annotated[int, Field(gt=0)] = Field(
         100, validation_alias=_named("GREENROOM_MAX_CONNECTIONS_PER_ADDRESS")
     )
+    max_http_connections: Annotated[int, Field(gt=0)] = Field(
+        4000, validation_alias=_named("GREENROOM_MAX_HTTP_CONNECTIONS")
+    )
+    """Other connections than sockets, idle ones included; those that become sockets count until they do."""
+    max_http_connections_per_address: Annotated[int, Field(gt=0)] = Field(
+        500, validation_alias=_named("GREENROOM_MAX_HTTP_CONNECTIONS_PER_ADDRESS")
+    )
+    """Of these from one address that is no trusted proxy."""
     slow_reader_seconds: Annotated[float, Field(gt=0)] = Field(
         10.0, validation_alias=_named("GREENROOM_SLOW_READER_SECONDS")
     )

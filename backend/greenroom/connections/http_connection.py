@@ -7,6 +7,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from greenroom.connections.places import places_of
+
 HEAD_SECONDS = 10.0
 """For a whole request head, from its first byte; for the first byte, from the connection on."""
 MAX_HEAD_BYTES = 64 * 1024
@@ -25,6 +27,7 @@ class HttpConnection(HttpToolsProtocol):
     - Sizes: `_idle_bytes` are those since the parser last got on (a head complete, a piece of a body, the end of a
       message), so they are a head, trailers, or nothing at all. Trailers are dropped: nothing here reads them.
     - Requests: at most MAX_PIPELINED wait for their turn.
+    - Connections: as many as there are places (`greenroom.connections.places`).
 
     Who breaks a limit is told so, unless the answer to an earlier request is still due: then that is missing, and
     nothing else may stand in its place."""
@@ -34,13 +37,18 @@ class HttpConnection(HttpToolsProtocol):
     _in_head = False
     _idle_bytes = 0
     _got_on = False
+    _place: str | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._begin_head()
+        self._place = places_of(self.server_state).take(self.client[0] if self.client else "")
+        if self._place is None:
+            self._refuse(b"429 Too Many Requests\r\nretry-after: 5")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timers()
+        self._leave_place()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -52,6 +60,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         self._stop_timers()
+        self._leave_place()
         super().handle_websocket_upgrade()
 
     def on_message_begin(self) -> None:
@@ -87,6 +96,11 @@ class HttpConnection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(b"400 Bad Request")
+
+    def _leave_place(self) -> None:
+        if self._place is not None:
+            places_of(self.server_state).give_back(self._place)
+            self._place = None
 
     def _begin_head(self) -> None:
         self._stop_timers()

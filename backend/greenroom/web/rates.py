@@ -83,10 +83,14 @@ def require_within(rate: Rate, connection: HTTPConnection, why: str = "Too many 
 
 
 def address_of(connection: HTTPConnection) -> str:
-    """The key of the caller: its IPv4 address or its IPv6 network of 64 bits, all of which one customer gets.
+    """The key of the caller, see `network_of`.
 
     Behind a proxy this is the caller's only when the server trusts that proxy (GREENROOM_TRUSTED_PROXIES)."""
-    host = connection.client.host if connection.client else ""
+    return network_of(connection.client.host if connection.client else "")
+
+
+def network_of(host: str) -> str:
+    """An IPv4 address itself, of an IPv6 address the network of 64 bits, all of which one customer gets."""
     try:
         address = ip_address(host)
     except ValueError:

@@ -9,6 +9,8 @@ import time
 import pytest
 
 from greenroom.testing import GreenroomServer
+from greenroom.testing.plugin import GreenroomServerFactory
+from tests.integration.web.sockets import upgrade
 from tests.integration.web.test_patience import resident_bytes
 
 ASK = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n"
@@ -109,3 +111,28 @@ def test_a_large_body_leaves_the_next_head_its_room(greenroom_server: GreenroomS
         assert b" 200 " in answer_of(connection)
         connection.sendall(end)
         assert b" 200 " in answer_of(connection)
+
+
+def test_one_address_has_its_share_of_the_connections_and_gets_places_back(
+    greenroom_server_factory: GreenroomServerFactory,
+) -> None:
+    server = greenroom_server_factory(environment={"GREENROOM_MAX_HTTP_CONNECTIONS_PER_ADDRESS": "2"})
+    with (
+        upgrade(server.url),
+        upgrade(server.url),
+        upgrade(server.url),
+        dial(server),
+        dial(server),
+        dial(server) as third,
+    ):
+        assert b" 429 " in all_of(third)
+    deadline = time.monotonic() + 5
+    while not is_answered(server):
+        assert time.monotonic() < deadline
+
+
+def is_answered(server: GreenroomServer) -> bool:
+    with dial(server) as connection, contextlib.suppress(ConnectionError):
+        connection.sendall(ASK + b"Connection: close\r\n\r\n")
+        return b" 200 " in all_of(connection)
+    return False
