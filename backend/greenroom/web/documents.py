@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -15,11 +16,11 @@ from starlette.routing import BaseRoute, Route
 from greenroom import __version__
 from greenroom.protocol import socket
 from greenroom.protocol.base import SUBPROTOCOL
-from greenroom.protocol.problems import PROBLEM_MEDIA_TYPE, Problem
 from greenroom.protocol.schema import component_schemas
 from greenroom.protocol.snapshot import InitState
+from greenroom.web import refusals
 from greenroom.web.base_path import base_of
-from greenroom.web.endpoint import Endpoint, describe_answer, status_text
+from greenroom.web.endpoint import Endpoint, Operation, describe_answer, status_text
 
 _REF = "#/components/schemas/{model}"
 _ADMIN = "adminToken"
@@ -49,6 +50,7 @@ def openapi(routes: Iterable[BaseRoute], base: str = "") -> dict[str, Any]:
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": component_schemas() | _own_schemas(endpoints),
+            **refusals.components(),
             "securitySchemes": {_ADMIN: {"type": "http", "scheme": "bearer", "description": _ADMIN_MEANS}},
         },
     }
@@ -69,38 +71,42 @@ def _own_schemas(endpoints: list[Endpoint]) -> dict[str, Any]:
 
 def _operation(route: Endpoint) -> dict[str, Any]:
     operation = route.operation
+    responses = {status: _answer(status, answer) for status, answer in operation.answers.items()}
+    if operation.guarded:
+        responses[200] |= {"headers": refusals.headers(**{"Preference-Applied": "PreferenceApplied"})}
+    responses |= {status: refusals.shared(status) for status in refusals.statuses_of(route)}
     described: dict[str, Any] = {
         "operationId": route.name,
         "summary": operation.summary,
         "tags": list(operation.tags),
-        "responses": {str(status): _json(status, describe_answer(m)) for status, m in operation.answers.items()},
+        "responses": {str(status): responses[status] for status in sorted(responses)},
     }
-    if operation.guarded:
-        for status in (425, 503):
-            described["responses"].setdefault(str(status), _json(status, describe_answer(InitState)))
+    described["responses"]["default"] = refusals.problem("A problem document")
     if operation.admin:
         described["security"] = [{_ADMIN: []}]
-        described["responses"] |= {str(status): _problem(status_text(status)) for status in (401, 403, 429)}
-    described["responses"]["default"] = _problem("A problem document")
     if operation.body:
         content = {"application/json": {"schema": describe_answer(operation.body)}}
         described["requestBody"] = {"required": True, "content": content}
-    if operation.parameters:
-        described["parameters"] = [
-            {"name": p.name, "in": p.where, "description": p.description, "required": p.where == "path",
-             "schema": {"type": "string"}}
-            for p in operation.parameters
-        ]  # fmt: skip
+    if parameters := _parameters(operation):
+        described["parameters"] = parameters
     return described
 
 
-def _problem(description: str) -> dict[str, Any]:
-    return {"description": description, "content": {PROBLEM_MEDIA_TYPE: {"schema": describe_answer(Problem)}}}
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
+    named = [
+        {"name": p.name, "in": p.where, "description": p.description, "required": p.where == "path",
+         "schema": {"type": "string"}}
+        for p in operation.parameters
+    ]  # fmt: skip
+    return [*named, refusals.PREFER] if operation.guarded else named
 
 
-def _json(status: int, schema: dict[str, Any]) -> dict[str, Any]:
-    text = status_text(status) if status != 425 else "Not ready yet: the snapshot of the guarded models"
-    return {"description": text, "content": {"application/json": {"schema": schema}}}
+def _answer(status: int, answer: type[BaseModel] | list[type[BaseModel]]) -> dict[str, Any]:
+    if status == 425:
+        return refusals.shared(status)
+    return {
+        "description": status_text(status), "content": {"application/json": {"schema": describe_answer(answer)}},
+    }  # fmt: skip
 
 
 def asyncapi(base: str = "") -> dict[str, Any]:
@@ -152,7 +158,7 @@ async def _docs(request: Request) -> Response:
 
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Greenroom: the contract</title>
-<meta name="viewport" content="width=device-width"><body><h1>Greenroom VERSION</h1>
+<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><body><h1>Greenroom VERSION</h1>
 <p>The contract for programs: <a href="openapi.json">openapi.json</a> (HTTP),
 <a href="asyncapi.json">asyncapi.json</a> (socket).</p>
 <table><thead><tr><th>Method</th><th>Address</th><th>What it does</th></tr></thead><tbody>ROWS

@@ -27,16 +27,18 @@ class Parameter:
 @dataclass(frozen=True)
 class Operation:
     """What `openapi.json` says of an endpoint. `answers` maps a status to the model of its body, or to a list
-    of one model for a bare array. Problem documents need no mention."""
+    of one model for a bare array. Problem documents need no mention (but see `refusals`)."""
 
     summary: str
     answers: Mapping[int, type[BaseModel] | list[type[BaseModel]]]
     body: type[BaseModel] | None = None
     parameters: tuple[Parameter, ...] = ()
     guarded: bool = False
-    """Also answers 425 and 503 with the snapshot."""
+    """Behind the guard: knows `Prefer: wait=N`, and also answers 425 and 503 with the snapshot."""
     admin: bool = False
     """Needs the admin token: its handler is decorated with `require_admin`."""
+    refusals: tuple[int, ...] = ()
+    """Statuses of problem documents that cannot be told from the members above."""
     tags: tuple[str, ...] = field(default=("greenroom",))
 
     def messages(self) -> set[type[BaseModel]]:

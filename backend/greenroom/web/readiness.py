@@ -42,7 +42,7 @@ def _snapshot(request: Request) -> InitState:
     return greenroom.board.posted(greenroom.scope(wanted_models(request.query_params.get("models")))).state
 
 
-@endpoint("/health", Operation("The process answers. Says nothing about the models.", {200: Health}))
+@endpoint("/health", Operation("The process answers; each model's phase.", {200: Health}))
 async def health(request: Request) -> Response:
     greenroom = _greenroom(request)
     everything = greenroom.board.posted(greenroom.scope(tuple(greenroom.keepers))).state
@@ -81,7 +81,7 @@ async def status(request: Request) -> Response:
 @endpoint(
     "/api/v1/admin/ready",
     Operation("The snapshot itself: 200 ready, 425 on the way, 503 failed for good.",
-              {200: InitState}, None, (_MODELS,), guarded=True),
+              {200: InitState, 425: InitState, 503: InitState}, None, (_MODELS,)),
 )  # fmt: skip
 async def ready(request: Request) -> Response:
     greenroom = _greenroom(request)
@@ -138,9 +138,10 @@ def _shown_source(source: str) -> str:
 
 @endpoint(
     "/models/{name}/retry",
-    Operation("Try a failed model again now.", {202: RetryAnswer}, None, (Parameter("name", "The model.", "path"),)),
+    Operation("Try a failed model again now.",
+              {202: RetryAnswer}, None, (Parameter("name", "The model.", "path"),), refusals=(409,)),
     method="POST",
-)
+)  # fmt: skip
 async def retry(request: Request) -> Response:
     spend(rates_of(request).retries, request)
     name = request.path_params["name"]
