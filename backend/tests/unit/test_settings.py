@@ -60,6 +60,14 @@ def test_what_can_be_trusted_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Value error" not in str(raised.value)
 
 
+def test_a_name_under_which_others_stand_is_written_as_in_the_manual(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GREENROOM_ALLOWED_HOSTS", "https://a.example")
+    with pytest.raises(ConfigError, match=r"GREENROOM_ALLOWED_HOSTS: 'https.* \*\.a\.example"):
+        load_settings()
+    monkeypatch.setenv("GREENROOM_ALLOWED_HOSTS", "*.a.example")
+    assert load_settings().allowed_hosts == ("*.a.example",)
+
+
 def test_a_config_file_that_was_named_must_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GREENROOM_CONFIG", str(tmp_path / "mine.toml"))
     with pytest.raises(ConfigError, match=r"GREENROOM_CONFIG: there is no file .*mine\.toml"):
