@@ -78,7 +78,6 @@ class Keeper:
     def answered(self) -> None:
         """The host answered a call: it is sound."""
         self._restarts.answered()
-        self.suspects.answered()
 
     def retry(self) -> None:
         """Try again now. Raises RetryRefusedError unless the model has failed, OverloadedError."""
@@ -179,19 +178,19 @@ class Keeper:
 
     async def _after_exit(self, exit_: HostExit) -> None:
         log.error("host_ended", model=self.spec.name, reason=exit_.reason, unanswered=len(exit_.unanswered))
-        explained = self._put_on_record(exit_)
+        refused = self._put_on_record(exit_)
         error = HostLostError(f"The model's process ended ({exit_.reason}).")
         self._board.happened(self._board.readiness.lost, self.spec.name, describe(error))
-        await self._after_death(error, explained)
+        await self._after_death(error, culprit_found=refused is not None)
 
-    def _put_on_record(self, exit_: HostExit) -> bool:
-        """Remember what the host held when it ended; whether that explains its end."""
+    def _put_on_record(self, exit_: HostExit) -> str | None:
+        """Remember what the host held when it ended; the hash of the text that is refused for it."""
         if exit_.expected or self.version is None:
-            return False
-        verdict = self.suspects.died([key_of(self.version.digest, text) for text in exit_.unanswered])
-        if verdict.refused:
-            log.error("input_refused", model=self.spec.name, sha256=verdict.refused, explained=verdict.explained)
-        return verdict.explained
+            return None
+        refused = self.suspects.died([key_of(self.version.digest, text) for text in exit_.unanswered])
+        if refused is not None:
+            log.error("input_refused", model=self.spec.name, sha256=refused)
+        return refused
 
     async def _after_bug(self, bug: Exception) -> None:
         """Tell it and try again after a pause, even if telling is what fails."""
@@ -217,11 +216,11 @@ class Keeper:
         else:
             await self._give_up(error, None)
 
-    async def _after_death(self, error: GreenroomError, explained: bool = False) -> None:
-        decision = self._restarts.died(explained=explained)
+    async def _after_death(self, error: GreenroomError, culprit_found: bool = False) -> None:
+        decision = self._restarts.died(culprit_found=culprit_found)
         retry_at = self._board.clock.unix() + decision.delay_seconds
         if decision.crash_loop:
-            self.suspects.acquit()
+            self.suspects.forgive()  # it was the model
             loop = CrashLoopError(f"It ended five times in a row before it answered a call. Last: {error}")
             await self._give_up(loop, retry_at, decision.delay_seconds)
             return

@@ -25,16 +25,13 @@ class RestartPolicy:
     def __init__(self) -> None:
         self._deaths = 0
 
-    def died(self, *, explained: bool = False) -> Decision:
-        """A host ended without being asked to. `explained`: by an input that is refused from now on; neither this
-        death nor the one before, of the same input, counts against the model (who is to blame: `serving.suspects`)."""
-        if explained:
-            self._deaths = max(0, self._deaths - 1)
-            return Decision(0.0, crash_loop=False)
+    def died(self, *, culprit_found: bool = False) -> Decision:
+        """A host ended without being asked to. `culprit_found`: of an input that is refused from now on, so that the
+        next host need not wait for a machine to recover; it counts all the same (why: `serving.suspects`)."""
         self._deaths += 1
         if self._deaths >= len(DELAYS_SECONDS):
             return Decision(CRASH_LOOP_RETRY_SECONDS, crash_loop=True)
-        return Decision(DELAYS_SECONDS[self._deaths - 1], crash_loop=False)
+        return Decision(0.0 if culprit_found else DELAYS_SECONDS[self._deaths - 1], crash_loop=False)
 
     def answered(self) -> None:
         """A host answered a call."""

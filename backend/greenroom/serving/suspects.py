@@ -10,11 +10,9 @@ new version starts with a clean record, and no text is kept.
 A single death never refuses anything: hosts also die of other things. A text whose caller left stays a suspect, for
 nobody has seen it answered.
 
-Who is to blame for a death, the model or its input? A refusal explains the death that brought it, and one before
-(the one that made it a suspect): `died` says so, and the keeper's restart counter takes both back. But a model that is
-broken dies of whatever it is given, and every text would be found guilty in turn. So only the first refusal since the
-model last answered a call explains anything; the deaths of further ones count. When they have become a crash loop,
-it was the model: `acquit` takes back all refusals since its last answer.
+Who is to blame for a death, the model or its input? A model that is broken dies of whatever it is given, and every text
+would be found guilty in turn. So each death counts (`serving.restart`), and when they have become a crash loop, it was
+the model: the keeper has everything forgiven.
 
 Bounds: `max_suspects` and `max_refused` hashes of 32 bytes, the longest unused leave first.
 """
@@ -23,7 +21,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 
 MAX_REFUSED = 1024
@@ -36,14 +33,6 @@ def key_of(digest: str, text: str) -> Key:
     return sha256(f"{digest}\n{text}".encode("utf-8", "surrogatepass")).digest()
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What a death comes to: which text is refused from now on, and whether that explains the death (see above)."""
-
-    refused: str | None = None
-    explained: bool = False
-
-
 class Suspects:
     """The record of one model's inputs."""
 
@@ -52,10 +41,6 @@ class Suspects:
         self._max_refused = max_refused
         self._suspects: OrderedDict[Key, None] = OrderedDict()
         self._refused: OrderedDict[Key, None] = OrderedDict()
-        self._since_answer: set[Key] = set()
-        """Refused since the model last answered."""
-        self._excused = False
-        """Whether one of them explained its death; outlives an acquittal, so that a broken model stays in its loop."""
 
     def __bool__(self) -> bool:
         """Whether anything is on record at all."""
@@ -81,46 +66,30 @@ class Suspects:
             self._refused.move_to_end(keys[index])
         return found
 
-    def died(self, keys: Collection[Key]) -> Verdict:
-        """A host ended unasked while it owed answers for `keys`."""
+    def died(self, keys: Collection[Key]) -> str | None:
+        """A host ended unasked while it owed answers for `keys`; the hash of the text that is refused from now on."""
         owed = set(keys)
         if len(owed) == 1 and owed <= self._suspects.keys():
             return self._refuse(owed.pop())
         for key in keys:
             _put(self._suspects, key, self._max_suspects)
-        return Verdict()
+        return None
 
     def cleared(self, key: Key) -> None:
         """A host has dealt with this text, and lives."""
         self._suspects.pop(key, None)
-
-    def answered(self) -> None:
-        """The model answered a call: it works, and what was refused until now was refused for good reason."""
-        if self._excused:
-            self._excused = False
-            self._since_answer.clear()
-
-    def acquit(self) -> None:
-        """The model is broken: take back what was refused since its last answer."""
-        for key in self._since_answer:
-            self._refused.pop(key, None)
-        self._since_answer.clear()
 
     def forgive(self) -> int:
         """Forget every suspicion and every refusal; how many texts were refused."""
         count = len(self._refused)
         self._suspects.clear()
         self._refused.clear()
-        self._since_answer.clear()
         return count
 
-    def _refuse(self, key: Key) -> Verdict:
+    def _refuse(self, key: Key) -> str:
         del self._suspects[key]
         _put(self._refused, key, self._max_refused)
-        first, self._excused = not self._excused, True
-        if len(self._since_answer) < self._max_refused:
-            self._since_answer.add(key)
-        return Verdict(key.hex(), explained=first)
+        return key.hex()
 
 
 def _put(keys: OrderedDict[Key, None], key: Key, most: int) -> None:

@@ -23,16 +23,8 @@ def test_an_answered_call_forgives_earlier_deaths() -> None:
     assert policy.died().delay_seconds == 0.0
 
 
-def test_an_explained_death_counts_as_little_as_the_one_before_it() -> None:
+def test_the_successor_of_a_host_whose_killer_was_found_is_made_at_once_but_the_death_counts() -> None:
     policy = RestartPolicy()
-    for _ in range(3):
-        policy.died()
-    assert policy.died(explained=True) == Decision(0.0, crash_loop=False)
-    assert policy.died().delay_seconds == 10.0
-
-
-def test_an_explained_death_is_never_a_loop() -> None:
-    policy = RestartPolicy()
-    for _ in range(4):
-        policy.died()
-    assert not policy.died(explained=True).crash_loop
+    decisions = [policy.died(culprit_found=found) for found in (False, True, False, True, True)]
+    assert [decision.delay_seconds for decision in decisions[:4]] == [0.0, 0.0, 10.0, 0.0]
+    assert decisions[4] == Decision(CRASH_LOOP_RETRY_SECONDS, crash_loop=True)
