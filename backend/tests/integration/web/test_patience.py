@@ -201,7 +201,7 @@ def test_pings_whose_answers_nobody_reads_cost_no_memory(greenroom_server: Green
     before = resident_bytes(greenroom_server.pid)
     pings = masked_frame(9, b"x" * 125) * 500
     flood.settimeout(0.5)
-    with contextlib.suppress(TimeoutError):
+    with contextlib.suppress(TimeoutError, ConnectionError):
         for _ in range(200):
             flood.sendall(pings)
     assert resident_bytes(greenroom_server.pid) - before < 4 * 1024 * 1024
