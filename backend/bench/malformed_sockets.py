@@ -126,6 +126,12 @@ def odd_close(wire: Wire, random: Random) -> None:
             wire.send(frame(TEXT, b"after the end") + frame(CLOSE))
 
 
+def wrong_and_gone(wire: Wire, random: Random) -> None:
+    """By the time that the message is answered its sender has left."""
+    if wire.open_socket():
+        wire.send(frame(random.choice([TEXT, BINARY]), b"nonsense") + frame(CLOSE, b"\x03\xe8"))
+
+
 def stray_continuation(wire: Wire, random: Random) -> None:
     if wire.open_socket():
         inside = frame(TEXT, b"a", final=False) + frame(TEXT, b"b")
@@ -163,5 +169,5 @@ def garbage(wire: Wire, random: Random) -> None:
 CASES: tuple[Case, ...] = (
     bad_handshake, bad_address, half_a_handshake, frames_without_waiting, unmasked, reserved_bits, reserved_opcodes,
     fragmented_control, long_control, too_big, claims_too_much, odd_length, bad_utf8, odd_json, flood, odd_close,
-    stray_continuation, endless_fragments, half_open, half_a_frame, reset_when_open, garbage,
+    wrong_and_gone, stray_continuation, endless_fragments, half_open, half_a_frame, reset_when_open, garbage,
 )  # fmt: skip

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from greenroom.protocol.base import SUBPROTOCOL
 from greenroom.protocol.socket import CloseCode, ErrorFrame
@@ -147,8 +147,8 @@ def _fault_of(text: str | None, data: bytes | None) -> _Refusal | None:
 
 
 async def _close(socket: WebSocket, refusal: _Refusal) -> None:
-    """Tell why, and close; a client that does not read is left alone after GOODBYE_SECONDS."""
-    with contextlib.suppress(RuntimeError, OSError, TimeoutError):
+    """Tell why, and close; a client that does not read is left alone after GOODBYE_SECONDS, one that left at once."""
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError, TimeoutError):
         async with asyncio.timeout(GOODBYE_SECONDS):
             if refusal.error is not None:
                 await socket.send_text(refusal.error.to_json().decode())
