@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
 
 import structlog
+from structlog.types import Processor
 
 from greenroom.settings import Settings
 
@@ -31,22 +33,64 @@ def hide_queries() -> None:
         logging.getLogger(name).addFilter(_no_queries)
 
 
+class _ClientsFaults(logging.Filter):
+    """Puts what any client can make uvicorn say, as often as it likes, at debug."""
+
+    _SAID = frozenset(
+        {
+            "Invalid HTTP request received.",
+            "Unsupported upgrade request.",
+            "Invalid UTF-8 sequence received from client.",
+            "opening handshake failed",
+        }
+    )
+
+    def __init__(self, shown: bool) -> None:
+        super().__init__()
+        self._shown = shown
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.msg not in self._SAID:
+            return True
+        record.levelno, record.levelname, record.exc_info = logging.DEBUG, "DEBUG", None
+        return self._shown
+
+
+_PREPARE: Sequence[Processor] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+)
+
+
+def _renderer(settings: Settings) -> Processor:
+    readable = settings.log_format == "console" or (settings.log_format == "auto" and settings.local)
+    return (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if readable else structlog.processors.JSONRenderer()
+    )
+
+
 def configure_logs(settings: Settings) -> None:
     """Send structlog to stderr in the format and from the level that `settings` ask for."""
     hide_queries()
-    readable = settings.log_format == "console" or (settings.log_format == "auto" and settings.local)
-    renderer = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if readable else structlog.processors.JSONRenderer()
-    )
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
+        processors=[*_PREPARE, _renderer(settings)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def take_standard_logs(settings: Settings) -> None:
+    """Send warnings of the standard library's logging, uvicorn's for one, to stderr in the same format. Only for a
+    process that is all ours: in somebody else's, that is theirs to say."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_ClientsFaults(shown=settings.log_level == "debug"))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*_PREPARE, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer(settings)],
+        )
+    )
+    logging.getLogger().addHandler(handler)  # whose level is WARNING from the start

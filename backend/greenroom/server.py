@@ -17,6 +17,7 @@ import uvicorn
 from uvicorn.importer import ImportFromStringError, import_from_string
 
 from greenroom.connections import HttpConnection, PushSocket
+from greenroom.logs import take_standard_logs
 from greenroom.settings import Settings, load_settings
 from greenroom.web.hub import Hub
 from greenroom.words import ConfigError
@@ -73,7 +74,7 @@ def serve(app: str) -> int:
     listener = _listen(settings)
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else ("127.0.0.1" if host == "0.0.0.0" else host)  # noqa: S104 - shown, not bound
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    take_standard_logs(settings)
     _allow_files(settings.max_connections + SPARE_FILES)
     application = factory()
     config = uvicorn.Config(

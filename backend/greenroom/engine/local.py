@@ -177,7 +177,7 @@ class LocalEngine:
                     case LoadFailed(reason, temporary):
                         raise _load_error(reason, temporary)
                     case Log(level, text):
-                        log.log(level_number(level), text, model=spec.name, pid=process.pid)
+                        log.log(level_number(level), "host_log", text=text, model=spec.name, pid=process.pid)
                     case message:
                         log.warning("unexpected_frame", model=spec.name, kind=type(message).__name__)
         except (FrameError, ValueError) as error:

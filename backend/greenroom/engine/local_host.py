@@ -204,7 +204,7 @@ class LocalHost:
             case Dropped(call):
                 self._settle(call, _error(ErrorCode.DEADLINE_EXCEEDED, "the call was cancelled"))
             case Log(level, text):
-                self._log.log(level_number(level), text)
+                self._log.log(level_number(level), "host_log", text=text)
             case message:
                 self._log.warning("unexpected_frame", kind=type(message).__name__)
 

@@ -41,12 +41,12 @@ class Watch:
 
     def _tick(self) -> None:
         if self.reason is not None:
-            log.error("process does not end", name=self._name)
+            log.error("process_does_not_end", name=self._name)
             self._let_go()
             return
         self._ping()
         self.reason = self.pulse.tick(*self.owes())
         if self.reason is not None:
-            log.error("process hangs", name=self._name, reason=self.reason)
+            log.error("process_hangs", name=self._name, reason=self.reason)
             self._kill()
         self._schedule()

@@ -214,7 +214,7 @@ class Zygote:
             case Exited(host_id, _, code) if host_id in self._hosts:
                 self._hosts.pop(host_id).set_ended(code)
             case Log(level, text):
-                log.log(level_number(level), text, process="zygote")
+                log.log(level_number(level), "zygote_log", text=text)
             case _:
                 pass
 

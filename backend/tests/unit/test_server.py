@@ -37,6 +37,7 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[object]:
 
     monkeypatch.setattr(uvicorn.Server, "run", note)
     monkeypatch.setattr(server, "_allow_files", lambda wanted: None)
+    monkeypatch.setattr(server, "take_standard_logs", lambda settings: None)
     for name, value in {"HOST": "127.0.0.1", "PORT": "0", "GREENROOM_DATA": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
     return apps
