@@ -3,6 +3,8 @@ socket checks its Origin by itself, and nothing else is ours to refuse."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -12,8 +14,11 @@ from greenroom.web.base_path import own_path
 from greenroom.web.hosts import PROBES, require_known_host
 from greenroom.web.origin import require_own_page
 from greenroom.web.problems import refuse
+from greenroom.web.rates import network_of
 from greenroom.words import GreenroomError, OverloadedError
 
+_network_of = lru_cache(1024)(network_of)
+"""Cached: it stands in the way of every request."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -40,13 +45,15 @@ class Doors:
 
 
 class Crowd:
-    """Pure ASGI middleware: at most `most` HTTP requests at a time. Probes do not count and are always answered:
-    a server that is busy must not be taken for dead. Sockets have limits of their own."""
+    """Pure ASGI middleware: at most `most` HTTP requests at a time, half of them from one address. Probes do not count
+    and are always answered: a server that is busy must not be taken for dead. Sockets have limits of their own."""
 
     def __init__(self, app: ASGIApp, most: int) -> None:
         self._app = app
         self._most = most
+        self._share = max(1, most // 2)
         self._inside = 0
+        self._by_address: dict[str, int] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or own_path(scope) in PROBES:
@@ -55,8 +62,19 @@ class Crowd:
         if self._inside >= self._most:
             await refuse(scope, receive, send, OverloadedError("The server is full. Try again in a moment."))
             return
-        self._inside += 1
+        client = scope.get("client")
+        address = _network_of(client[0]) if client else ""
+        if self._by_address.get(address, 0) >= self._share:
+            await refuse(scope, receive, send, OverloadedError("Too many requests at a time from your address."))
+            return
+        self._enter(address, 1)
         try:
             await self._app(scope, receive, send)
         finally:
-            self._inside -= 1
+            self._enter(address, -1)
+
+    def _enter(self, address: str, count: int) -> None:
+        self._inside += count
+        now = self._by_address.pop(address, 0) + count
+        if now:  # addresses must not pile up
+            self._by_address[address] = now

@@ -136,6 +136,20 @@ def test_a_full_server_says_so_and_still_answers_probes(make_app: AppMaker) -> N
     assert again.status == 200
 
 
+def test_one_address_gets_half_of_the_room(make_app: AppMaker) -> None:
+    seen: list[int] = []
+
+    async def asks_again(request: Request) -> Response:
+        for client in ("127.0.0.1", "192.0.2.7"):
+            second = await asyncio.to_thread(ask, request.app, "/status", client=(client, 1))
+            seen.append(second.status)
+        return PlainTextResponse("")
+
+    app = make_app([Route("/slow", asks_again)], max_requests=2)
+    assert ask(app, "/slow").status == 200
+    assert seen == [429, 200]
+
+
 def test_a_bug_is_a_problem_with_the_id_and_the_headers_of_every_answer(make_app: AppMaker) -> None:
     answer = ask(make_app([Route("/bug", _bug)]), "/bug", headers={"x-request-id": "mine-1"})
     assert (answer.status, answer.problem) == (500, "internal-error")
