@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from collections.abc import Iterator
 
 from starlette.requests import Request
@@ -26,14 +27,27 @@ async def embeddings(request: Request) -> Response:
     greenroom: Greenroom = request.app.state.greenroom
     asked = await read_json(request, EmbeddingsRequest)
     texts = [asked.input] if isinstance(asked.input, str) else asked.input
-    _require_within_limits(texts, greenroom.settings)
+    with _single_input_named(asked):
+        _require_within_limits(texts, greenroom.settings)
     await ReadyGuard((asked.model,)).check(request)
-    embedded = await run_until_disconnect(request, greenroom.embed(asked.model, texts))
+    with _single_input_named(asked):
+        embedded = await run_until_disconnect(request, greenroom.embed(asked.model, texts))
     _require_whole(asked, embedded.dimension)
     response = json_answer(_answer(asked, embedded))
     if applied := request.scope.get("greenroom.preference_applied"):
         response.headers["preference-applied"] = applied
     return response
+
+
+@contextlib.contextmanager
+def _single_input_named(asked: EmbeddingsRequest) -> Iterator[None]:
+    """Faults of a text that was sent alone point at where it was sent."""
+    try:
+        yield
+    except InvalidInputError as error:
+        if isinstance(asked.input, str):
+            error.faults = tuple(InputFault("/input", fault.detail) for fault in error.faults)
+        raise
 
 
 def _require_within_limits(texts: list[str], settings: Settings) -> None:

@@ -65,9 +65,10 @@ class RequestLog:
         begun = time.perf_counter()
         seen: dict[str, int] = {}
         try:
-            await self._app(scope, receive, _stamping(scope, send, seen))
+            reading = receive if scope["type"] == "http" else _noting_the_end(receive, seen)
+            await self._app(scope, reading, _stamping(scope, send, seen))
         finally:
-            _log(scope, seen.get("status"), time.perf_counter() - begun)
+            _log(scope, seen, time.perf_counter() - begun)
 
 
 def _stamping(scope: Scope, send: Send, seen: dict[str, int]) -> Send:
@@ -77,9 +78,23 @@ def _stamping(scope: Scope, send: Send, seen: dict[str, int]) -> Send:
         if message["type"] in ("http.response.start", "websocket.http.response.start"):
             seen["status"] = message["status"]
             message["headers"] = _stamped(message.get("headers", ()), request_id)
+        elif message["type"] == "websocket.accept":
+            seen["status"] = 101
+        elif message["type"] == "websocket.close":
+            seen.setdefault("close_code", message.get("code", 1000))
         await send(message)
 
     return stamped
+
+
+def _noting_the_end(receive: Receive, seen: dict[str, int]) -> Receive:
+    async def noting() -> Message:
+        message = await receive()
+        if message["type"] == "websocket.disconnect":
+            seen.setdefault("close_code", message.get("code", 1005))  # no code came (RFC 6455 §7.1.5)
+        return message
+
+    return noting
 
 
 def _stamped(headers: Iterable[tuple[bytes, bytes]], request_id: bytes) -> list[tuple[bytes, bytes]]:
@@ -91,11 +106,13 @@ def _stamped(headers: Iterable[tuple[bytes, bytes]], request_id: bytes) -> list[
     return [*kept, (b"x-request-id", request_id), *(header for header in ours if header[0] not in given)]
 
 
-def _log(scope: Scope, status: int | None, seconds: float) -> None:
+def _log(scope: Scope, seen: dict[str, int], seconds: float) -> None:
     write = log.debug if own_path(scope) in _QUIET_PATHS else log.info
+    is_socket = scope["type"] == "websocket"
     write(
-        "request" if scope["type"] == "http" else "socket",
-        method=scope.get("method", "WS"), path=_shown(scope["path"]), status=status,
+        "socket" if is_socket else "request",
+        method=scope.get("method", "WS"), path=_shown(scope["path"]), status=seen.get("status"),
+        **({"close_code": seen.get("close_code")} if is_socket else {}),
         ms=round(seconds * 1000, 2), request_id=scope["greenroom.request_id"],
     )  # fmt: skip
 
