@@ -7,12 +7,15 @@ import errno
 import json
 import logging
 import os
+import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING
 
+import structlog
 import uvicorn
 from uvicorn.importer import ImportFromStringError, import_from_string
 
@@ -25,6 +28,7 @@ from greenroom.words import ConfigError
 if TYPE_CHECKING:
     from uvicorn._types import ASGIApplication
 
+log = structlog.get_logger("greenroom.server")
 READY_LINE = "GREENROOM_READY_LINE"
 FINISH_SECONDS = 6
 """For requests in progress once the server was asked to stop. In seconds, at most: a look at the signal 0.1, the
@@ -53,11 +57,18 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, tell the clients to come back later, then let uvicorn finish what is in progress."""
+        begun, sockets_open = time.monotonic(), 0 if self._hub is None else len(self._hub)
+        requests = max(0, len(self.server_state.tasks) - sockets_open)  # each socket has its task, too
+        log.info("stopping", signal=self._signal_name(), sockets=sockets_open, requests=requests)
         for server in self.servers:
             server.close()  # first: who comes back at once must meet the successor, not us
         if self._hub is not None:
             await self._hub.drain(CALL_SECONDS)
         await super().shutdown(sockets)
+        log.info("stopped", seconds=round(time.monotonic() - begun, 2))
+
+    def _signal_name(self) -> str | None:
+        return signal.Signals(self._captured_signals[0]).name if self._captured_signals else None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first signal asks for an orderly end. The second means at once: hosts end with their connection."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import traceback
 from collections.abc import AsyncIterator
 from math import ceil
 
@@ -111,7 +112,7 @@ class Keeper:
             log.exception("load_broke", model=self.spec.name)
             await self._after_failure(_unforeseen(bug))
         else:
-            await self._after_exit(await self._serve(host))
+            await self._after_exit(await self._serve(host), host.info.pid)
 
     async def _load(self) -> Host:
         readiness, name = self._board.readiness, self.spec.name
@@ -176,8 +177,8 @@ class Keeper:
         except Exception as error:
             log.warning("load_history_not_written", error=repr(error))
 
-    async def _after_exit(self, exit_: HostExit) -> None:
-        log.error("host_ended", model=self.spec.name, reason=exit_.reason, unanswered=len(exit_.unanswered))
+    async def _after_exit(self, exit_: HostExit, pid: int) -> None:
+        log.error("host_ended", model=self.spec.name, pid=pid, reason=exit_.reason, unanswered=len(exit_.unanswered))
         refused = self._put_on_record(exit_)
         error = HostLostError(f"The model's process ended ({exit_.reason}).")
         self._board.happened(self._board.readiness.lost, self.spec.name, describe(error))
@@ -209,7 +210,7 @@ class Keeper:
             model=self.spec.name,
             code=error.code,
             reason=str(error),
-            cause=repr(error.__cause__),
+            cause=error.__cause__ and "".join(traceback.format_exception_only(error.__cause__)).strip(),
         )
         if error.temporary:
             await self._after_death(error)

@@ -50,6 +50,11 @@ class House:
             return False
         return True
 
+    async def until_failed(self) -> None:
+        async with asyncio.timeout(10):
+            while not self.greenroom.keepers["minilm"].failed:
+                await self.greenroom.board.changed()
+
     async def until_asleep(self) -> None:
         """Until the keeper waits for its next try."""
         async with asyncio.timeout(10):

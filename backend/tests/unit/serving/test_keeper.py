@@ -195,3 +195,23 @@ async def test_a_change_between_looking_and_waiting_is_not_lost(house: House) ->
 def test_a_damaged_memory_is_a_new_beginning(tmp_path: Path) -> None:
     (tmp_path / "loads.json").write_text('{"history": 3, "verdicts": {"digest": ["x"]}}')
     assert LoadMemory(tmp_path).verdicts("digest") == {}
+
+
+async def test_a_missing_folder_is_logged_with_its_full_path_and_shown_without(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[dict[str, object]] = []
+
+    class Log:
+        def error(self, event: str, **fields: object) -> None:
+            said.append(fields)
+
+    monkeypatch.setattr("greenroom.serving.keeper.log", Log())
+    (tmp_path / "model" / "weights.bin").unlink()
+    (tmp_path / "model").rmdir()
+    async with house.greenroom.running():
+        await house.until_failed()
+        error = house.snapshot.models[0].error
+    assert str(tmp_path / "model") in str(said[0]["cause"])
+    assert error is not None
+    assert str(tmp_path) not in error.message
