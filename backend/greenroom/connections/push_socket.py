@@ -168,6 +168,9 @@ class PushSocket(WebSocketsSansIOProtocol):
         self._deaf = True
         if self.close_sent or self.transport.is_closing():
             return
+        if not self.handshake_complete:  # nothing may be said yet
+            self.abort()
+            return
         goodbye = Frame(Opcode.CLOSE, Close(code, "").serialize()).serialize(mask=False)
         self.transport.write(Outgoing.of(ErrorFrame(code=error, message=why)).frame + goodbye)
         self._inbox.end({"type": "websocket.disconnect", "code": code})
