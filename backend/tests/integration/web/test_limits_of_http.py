@@ -104,15 +104,6 @@ def test_a_refusal_never_stands_in_for_an_answer_that_is_due(greenroom_server: G
             assert all_of(connection) == b""
 
 
-def test_a_large_body_leaves_the_next_head_its_room(greenroom_server: GreenroomServer) -> None:
-    begin, end = ASK[:10], ASK[10:] + b"\r\n"
-    with dial(greenroom_server) as connection:
-        connection.sendall(ASK + b"Content-Length: 200000\r\n\r\n" + b"x" * 200_000 + begin)
-        assert b" 200 " in answer_of(connection)
-        connection.sendall(end)
-        assert b" 200 " in answer_of(connection)
-
-
 def test_one_address_has_its_share_of_the_connections_and_gets_places_back(
     greenroom_server_factory: GreenroomServerFactory,
 ) -> None:
