@@ -39,7 +39,7 @@ CALL_SECONDS = 5
 UNREAD_SECONDS = 30
 """A client that takes nothing of what it was sent for so long is dropped by the kernel (TCP_USER_TIMEOUT, RFC 5482)."""
 SPARE_FILES = 512
-"""File descriptors beside those of the sockets: requests, hosts, logs, model files."""
+"""File descriptors beside those of sockets and HTTP connections: hosts, logs, model files."""
 
 
 class _Server(uvicorn.Server):
@@ -86,7 +86,7 @@ def serve(app: str) -> int:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else ("127.0.0.1" if host == "0.0.0.0" else host)  # noqa: S104 - shown, not bound
     take_standard_logs(settings)
-    _allow_files(settings.max_connections + SPARE_FILES)
+    _allow_files(settings.max_connections + settings.max_http_connections + SPARE_FILES)
     application = factory()
     config = uvicorn.Config(
         application, http=HttpConnection, ws=PushSocket, ws_per_message_deflate=False, ws_max_size=64 * 1024,

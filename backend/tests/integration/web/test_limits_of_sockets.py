@@ -8,7 +8,6 @@ import socket
 import pytest
 
 from bench.malformed_wire import close_code
-from bench.malformed_wire import upgrade as handshake
 from greenroom.testing import GreenroomServer
 from tests.integration.web.sockets import masked_frame, upgrade
 from tests.integration.web.test_patience import resident_bytes
@@ -59,18 +58,5 @@ def test_a_client_that_says_nonsense_and_leaves_makes_no_trace(greenroom_server:
     with upgrade(greenroom_server.url) as link:
         link.sendall(masked_frame(TEXT, b"nonsense") + masked_frame(CLOSE, (1000).to_bytes(2, "big")))
         all_of(link)
-    greenroom_server.control.snapshot()
-    assert "Traceback" not in greenroom_server.log()
-
-
-def test_who_talks_before_the_handshake_is_over_hears_nothing_that_is_no_answer(
-    greenroom_server: GreenroomServer,
-) -> None:
-    for _ in range(10):
-        with socket.create_connection(("127.0.0.1", greenroom_server.port), timeout=5) as link:
-            link.sendall(handshake(greenroom_server.port, "/ws/init/early"))
-            with contextlib.suppress(ConnectionError):
-                link.sendall(masked_frame(PING) * 500)
-                assert link.recv(65536)[:9] in (b"", b"HTTP/1.1 ")
     greenroom_server.control.snapshot()
     assert "Traceback" not in greenroom_server.log()
