@@ -65,6 +65,14 @@ class Batcher(Generic[T]):
         """Texts in the line."""
         return len(self._line)
 
+    def holds(self, tokens: int) -> bool:
+        """Whether the texts in the line have at least so many tokens."""
+        for piece in self._line:
+            tokens -= piece.length
+            if tokens <= 0:
+                return True
+        return False
+
     @property
     def idle(self) -> bool:
         """Whether no call is open."""

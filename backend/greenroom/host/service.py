@@ -39,6 +39,10 @@ SLICE_CHARACTERS = 100_000
 """Of the texts that are tokenised in one go: about a tenth of a second on a slow core."""
 SIGN_SECONDS = 1.0
 """So long after the last sign of life the next one is due while calls are tokenised."""
+TOKENS_BESIDE = 192
+"""A batch of so many tokens is worth computing beside another one. Smaller ones cost twice as much a text, and wait
+until more have come, or nothing is computed any more: with 32 callers of a short text each, two batches of about 14
+take turns, and the front has the pauses between."""
 _RECEIVE_BYTES = 256 * 1024
 _FAILED = "the model failed on this input"
 
@@ -126,9 +130,12 @@ class Service:
     As many threads compute as the runtime allows (`Runtime.workers`), each a batch of its own. Whoever takes a batch
     leaves the idle ones their share of the line. A call may therefore have texts in several batches at a time."""
 
-    def __init__(self, link: Link, runtime: Runtime, max_tokens_per_batch: int) -> None:
+    def __init__(
+        self, link: Link, runtime: Runtime, max_tokens_per_batch: int, tokens_beside: int = TOKENS_BESIDE
+    ) -> None:
         self._link = link
         self._runtime = runtime
+        self._tokens_beside = tokens_beside
         self._batcher: Batcher[Tokens] = Batcher(max_tokens_per_batch, MAX_QUEUED_TEXTS)
         self._answers: dict[int, _Answer] = {}
         self._stopping = False
@@ -235,7 +242,7 @@ class Service:
         while True:
             with self._changed:
                 words = self._expire()
-                if not words and (pieces := self._batcher.take(1 + len(self._idle) + self._waking)):
+                if not words and self._is_worth_it() and (pieces := self._batcher.take(self._takers())):
                     return self._begin(pieces), pieces
                 if not words and self._stopping and self._batcher.idle:
                     self._wake_all()
@@ -246,14 +253,26 @@ class Service:
                     self._waking -= 1
             self._send(words)
 
+    def _is_worth_it(self) -> bool:
+        """Whether another thread should compute now what is in the line."""
+        return not self._computing or self._batcher.holds(self._tokens_beside)
+
+    def _takers(self) -> int:
+        """Between how many threads the line is to be shared: those that are free, if it is worth it for each."""
+        takers = 1 + len(self._idle) + self._waking
+        while takers > 1 and not self._batcher.holds(takers * self._tokens_beside):
+            takers -= 1
+        return takers
+
     def _wake_one(self) -> None:
-        if self._idle:
+        if self._idle and self._is_worth_it():
             self._waking += 1
             self._idle.pop().notify()
 
     def _wake_all(self) -> None:
         while self._idle:
-            self._wake_one()
+            self._waking += 1
+            self._idle.pop().notify()
 
     def _begin(self, pieces: Sequence[Piece[Tokens]]) -> int:
         """The lock is held, here and wherever nothing else is said below."""

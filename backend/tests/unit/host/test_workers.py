@@ -54,13 +54,13 @@ class HeldRuntime(FakeRuntime):
 
 
 class Stage:
-    def __init__(self, runtime: HeldRuntime) -> None:
+    def __init__(self, runtime: HeldRuntime, tokens_beside: int = 1) -> None:
         self._front, host = socket.socketpair()
         self._front.settimeout(DEADLINE)
         self._decoder = frames.Decoder()
         self._arrived: list[frames.Frame] = []
         self.runtime = runtime
-        self.service = Service(Link(host), runtime, max_tokens_per_batch=1000)
+        self.service = Service(Link(host), runtime, max_tokens_per_batch=1000, tokens_beside=tokens_beside)
         self._host = host
         self.server = threading.Thread(target=self.service.serve, daemon=True)
 
@@ -235,3 +235,33 @@ def test_a_stop_waits_for_every_thread(stage: Stage) -> None:
     assert stage.answer() == Encoded(2, DIMENSION, [3])
     stage.server.join(DEADLINE)
     assert not stage.server.is_alive()
+
+
+def test_little_work_waits_for_the_batch_before_it_and_then_goes_together() -> None:
+    stage = Stage(HeldRuntime(), tokens_beside=10)
+    (gate,) = stage.runtime.hold("first")
+    stage.start()
+    stage.service.accept(Encode(1, ["first"]))
+    stage.runtime.await_batches(1)
+    stage.service.accept(Encode(2, ["four"]))
+    stage.service.accept(Encode(3, ["five"]))
+    gate.set()
+    answered = {answer.call for answer in (stage.answer() for _ in range(3)) if isinstance(answer, Encoded)}
+    stage.close()
+    assert answered == {1, 2, 3}
+    assert [len(batch) for batch in stage.runtime.batches] == [1, 2]
+
+
+def test_work_that_has_become_enough_does_not_wait() -> None:
+    stage = Stage(HeldRuntime(), tokens_beside=10)
+    (gate,) = stage.runtime.hold("first")
+    stage.start()
+    stage.service.accept(Encode(1, ["first"]))
+    stage.runtime.await_batches(1)
+    for call in range(2, 5):
+        stage.service.accept(Encode(call, ["four"]))
+    stage.runtime.await_batches(1)
+    assert {answer.call for answer in (stage.answer() for _ in range(3)) if isinstance(answer, Encoded)} == {2, 3, 4}
+    gate.set()
+    assert stage.answer() == Encoded(1, DIMENSION, [5])
+    stage.close()
