@@ -13,11 +13,11 @@ def stamp_hosts(file: str) -> None:
     from greenroom.host.process import prepare_environment
 
     prepare_environment()  # before anything of the runtime is imported, as the zygote itself does it
-    from greenroom.host import service
+    from greenroom.host.link import Link
     from greenroom.host.runtimes.sentence_transformers import SentenceTransformersRuntime
 
     stamps = Stamps()
-    stamps.wrap(service.Link, "receive", leave="host received")
+    stamps.wrap(Link, "receive", leave="host received")
     stamps.wrap(SentenceTransformersRuntime, "tokenise", enter="host decoded", leave="host tokenised")
     stamps.wrap(
         SentenceTransformersRuntime,
@@ -27,14 +27,14 @@ def stamp_hosts(file: str) -> None:
         amount=lambda _, batch, *alone: len(batch),
     )
     stamps.wrap(SentenceTransformersRuntime, "_features", leave="host padded")
-    send = service.Link.send_frames
+    send = Link.send_frames
 
-    def stamped(link: service.Link, data: bytes) -> None:
+    def stamped(link: Link, data: bytes) -> None:
         stamps.note("host sends")
         send(link, data)
         _append(file, stamps)
 
-    setattr(service.Link, "send_frames", stamped)  # noqa: B010 - a patch from outside, which no type allows
+    setattr(Link, "send_frames", stamped)  # noqa: B010 - a patch from outside, which no type allows
 
 
 def _append(file: str, stamps: Stamps) -> None:

@@ -9,9 +9,9 @@ import socket
 from greenroom.frames import Load
 from greenroom.host.host import exit_with, import_steps, run_host
 from greenroom.host.imports import import_modules
+from greenroom.host.link import Link
 from greenroom.host.process import leave_signals_to_the_front, prepare_environment
 from greenroom.host.runtime import runtime_module_name
-from greenroom.host.service import Link
 
 
 def main() -> None:

@@ -10,10 +10,11 @@ import traceback
 from collections.abc import Callable
 
 from greenroom.frames import Load, LoadFailed, Ready, StageStep
+from greenroom.host.link import Link
 from greenroom.host.precision import CheckFailedError, Prepared, prepare
 from greenroom.host.process import offer_to_oom_killer
 from greenroom.host.runtime import UnusableFilesError, require_runtime
-from greenroom.host.service import Link, Listener, Service
+from greenroom.host.service import Listener, Service
 
 BeforeLoad = Callable[[Load, Link], None]
 """What a host that was not forked from a zygote still has to do: import the runtime."""

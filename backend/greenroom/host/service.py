@@ -1,9 +1,10 @@
-"""A host at work: one thread listens, one computes.
+"""A host at work: one thread listens, the others compute.
 
 The listening thread reads frames, tokenises calls as they come (the tokenizer works outside the GIL) and puts them
-in line; the main thread owns the model and takes batches from the line. The listening thread also is what ends the
-process when the front is gone: at end of file it exits, however busy the model may be. And it answers the front's
-pings, so that a busy host is told from a stopped one; the `rounds` in its answer tell a busy model from a stuck one.
+in line; the computing threads, as many as the runtime allows and the main thread among them, take batches from the
+line and share one model. The listening thread also is what ends the process when the front is gone: at end of file it
+exits, however busy the model may be. And it answers the front's pings, so that a busy host is told from a stopped one;
+the `rounds` in its answer tell a busy model from one in which any of the threads is stuck.
 Tokenising a large call takes longer than the front is patient, so it is done in slices, and between them the thread
 says unasked that it lives: a ping may stand behind this call or the next ten.
 
@@ -14,10 +15,8 @@ over: so the front knows at any moment which texts are in here. What bounds our 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import queue
-import socket
 import sys
 import threading
 import time
@@ -28,8 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from greenroom import frames
-from greenroom.frames import AnyMessage, Cancel, Dropped, Encode, Encoded, Failed, Load, Log, Ping, Pong, Stop
+from greenroom.frames import AnyMessage, Cancel, Dropped, Encode, Encoded, Failed, Load, Ping, Pong, Stop
 from greenroom.host.batcher import Batcher, Piece, QueueFullError
+from greenroom.host.link import Link
 from greenroom.host.runtime import Runtime, Tokens
 from greenroom.words import ErrorCode
 
@@ -43,34 +43,7 @@ TOKENS_BESIDE = 192
 """A batch of so many tokens is worth computing beside another one. Smaller ones cost twice as much a text, and wait
 until more have come, or nothing is computed any more: with 32 callers of a short text each, two batches of about 14
 take turns, and the front has the pauses between."""
-_RECEIVE_BYTES = 256 * 1024
 _FAILED = "the model failed on this input"
-
-
-class Link:
-    """The socket to the front, written to from any thread."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self._lock = threading.Lock()
-
-    def send(self, message: AnyMessage, body: bytes | memoryview = b"") -> None:
-        self.send_frames(frames.encode(message, body))
-
-    def send_frames(self, data: bytes) -> None:
-        """Send frames that are encoded already: several in one write wake the front once."""
-        with self._lock, contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the listener sees the end
-            self._connection.sendall(data)
-
-    def log(self, level: str, text: str) -> None:
-        self.send(Log(level, text))
-
-    def receive(self) -> bytes:
-        """What has arrived; empty at the end."""
-        try:
-            return self._connection.recv(_RECEIVE_BYTES)
-        except ConnectionResetError:
-            return b""
 
 
 @dataclass(slots=True)

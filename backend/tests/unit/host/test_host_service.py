@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from greenroom import frames
 from greenroom.frames import AnyMessage, Dropped, Encode, Encoded, Failed, Frame, Log, Ping, Pong
 from greenroom.host import service
+from greenroom.host.link import Link
 from greenroom.host.runtime import Tokens
-from greenroom.host.service import Link, Listener, Service
+from greenroom.host.service import Listener, Service
 from tests.unit.host.fake_runtime import DIMENSION, FakeRuntime, vector_of
 
 

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from greenroom import frames
 from greenroom.frames import AnyMessage, Dropped, Encode, Encoded, Failed
+from greenroom.host.link import Link
 from greenroom.host.runtime import Tokens
-from greenroom.host.service import Link, Service
+from greenroom.host.service import Service
 from tests.unit.host.fake_runtime import DIMENSION, FakeRuntime, vector_of
 
 DEADLINE = 10.0
