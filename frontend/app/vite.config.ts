@@ -1,5 +1,5 @@
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vite";
+import { defaultClientConditions, defineConfig } from "vite";
 
 // The development server hands every call to a Greenroom that runs beside it.
 const SERVER = process.env.GREENROOM_URL ?? "http://127.0.0.1:8000";
@@ -9,6 +9,8 @@ export default defineConfig(({ command }) => ({
   // Relative when built: the server makes the page's addresses absolute, under whatever base path it stands.
   base: command === "build" ? "./" : "/app/",
   plugins: [react()],
+  // The packages' sources, so that nothing has to be built first.
+  resolve: { conditions: ["greenroom-source", ...defaultClientConditions] },
   build: {
     outDir: "../../backend/workbench/static",
     emptyOutDir: true,

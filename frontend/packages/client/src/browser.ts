@@ -1,4 +1,4 @@
-import type { OpenSocket, PageSignals, Seams } from "./seams";
+import type { OpenSocket, PageSignals, Seams } from "./seams.ts";
 
 /** The browser's own clock, timers, sockets and page events. The only file here that knows a browser. */
 export function browserSeams(): Seams {

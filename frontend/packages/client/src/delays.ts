@@ -1,4 +1,4 @@
-import type { Random } from "./seams";
+import type { Random } from "./seams.ts";
 
 const RECONNECT_BASE_MS = 500;
 const RECONNECT_CEILING_MS = 20_000;

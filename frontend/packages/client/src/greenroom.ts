@@ -1,11 +1,11 @@
-import { browserSeams } from "./browser";
-import { createLink, type Link } from "./link";
-import { isRecord, parseJson, type ServerMessage } from "./messages";
-import type { RetryAnswer } from "./protocol.gen";
-import type { QueueLimits } from "./queue";
-import { createReadyFetch, type QueueEvent, type ReadyFetch, type RequestQueue } from "./ready-fetch";
-import type { Random, Seams } from "./seams";
-import { createReadinessStore, type ReadinessStore } from "./store";
+import { browserSeams } from "./browser.ts";
+import { createLink, type Link } from "./link.ts";
+import { isRecord, parseJson, type ServerMessage } from "./messages.ts";
+import type { RetryAnswer } from "./protocol.gen.ts";
+import type { QueueLimits } from "./queue.ts";
+import { createReadyFetch, type QueueEvent, type ReadyFetch, type RequestQueue } from "./ready-fetch.ts";
+import type { Random, Seams } from "./seams.ts";
+import { createReadinessStore, type ReadinessStore } from "./store.ts";
 
 export interface GreenroomOptions {
   /** Where the server lives, with or without a path. Default: this page's own origin. */

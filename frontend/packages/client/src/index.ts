@@ -1,13 +1,13 @@
 /** The Greenroom protocol for browsers: one line to the server, one store of snapshots, one queue of requests. */
-export { browserSeams } from "./browser";
-export type { Remaining } from "./countdown";
-export { createGreenroom, type Greenroom, type GreenroomOptions } from "./greenroom";
-export { closeVerdict, createLink, type Link, type LinkOptions, type LinkStatus } from "./link";
-export { LINK_TABLE, type LinkEvent, type LinkState, nextLinkState } from "./link-table";
-export { asSnapshot, parseMessage, type ServerMessage } from "./messages";
-export * from "./protocol.gen";
-export { DEFAULT_QUEUE_LIMITS, type QueueEntry, type QueueLimits, type RefusedReason } from "./queue";
-export type { Explanation, ReadinessView } from "./readiness";
+export { browserSeams } from "./browser.ts";
+export type { Remaining } from "./countdown.ts";
+export { createGreenroom, type Greenroom, type GreenroomOptions } from "./greenroom.ts";
+export { closeVerdict, createLink, type Link, type LinkOptions, type LinkStatus } from "./link.ts";
+export { LINK_TABLE, type LinkEvent, type LinkState, nextLinkState } from "./link-table.ts";
+export { asSnapshot, parseMessage, type ServerMessage } from "./messages.ts";
+export * from "./protocol.gen.ts";
+export { DEFAULT_QUEUE_LIMITS, type QueueEntry, type QueueLimits, type RefusedReason } from "./queue.ts";
+export type { Explanation, ReadinessView } from "./readiness.ts";
 export {
   createReadyFetch,
   type QueuedRequest,
@@ -19,7 +19,7 @@ export {
   type ReadyFetchOptions,
   type ReadyRequestInit,
   type RequestQueue,
-} from "./ready-fetch";
+} from "./ready-fetch.ts";
 export type {
   Clock,
   Fetch,
@@ -30,5 +30,5 @@ export type {
   Socket,
   SocketEvents,
   Timers,
-} from "./seams";
-export { createReadinessStore, type ReadinessStore } from "./store";
+} from "./seams.ts";
+export { createReadinessStore, type ReadinessStore } from "./store.ts";

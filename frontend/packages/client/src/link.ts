@@ -1,10 +1,10 @@
-import { reconnectDelay, reconnectLaterDelay } from "./delays";
-import { type LinkEvent, type LinkState, nextLinkState } from "./link-table";
-import { parseMessage, type ServerMessage } from "./messages";
-import { patienceMs } from "./patience";
-import { createPoller } from "./poller";
-import { CLOSE_CODES, CLOSE_VERDICTS, type InitState, SUBPROTOCOL } from "./protocol.gen";
-import type { Seams, Socket } from "./seams";
+import { reconnectDelay, reconnectLaterDelay } from "./delays.ts";
+import { type LinkEvent, type LinkState, nextLinkState } from "./link-table.ts";
+import { parseMessage, type ServerMessage } from "./messages.ts";
+import { patienceMs } from "./patience.ts";
+import { createPoller } from "./poller.ts";
+import { CLOSE_CODES, CLOSE_VERDICTS, type InitState, SUBPROTOCOL } from "./protocol.gen.ts";
+import type { Seams, Socket } from "./seams.ts";
 
 export interface LinkStatus {
   state: LinkState;

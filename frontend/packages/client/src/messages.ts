@@ -1,4 +1,4 @@
-import type { Draining, ErrorFrame, Event, Hello, InitState, Ping } from "./protocol.gen";
+import type { Draining, ErrorFrame, Event, Hello, InitState, Ping } from "./protocol.gen.ts";
 
 export type ServerMessage = Hello | InitState | Event | Ping | Draining | ErrorFrame;
 

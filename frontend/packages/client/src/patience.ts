@@ -1,4 +1,4 @@
-import type { InitState } from "./protocol.gen";
+import type { InitState } from "./protocol.gen.ts";
 
 const DEFAULT_HEARTBEAT_MS = 10_000;
 const HEARTBEAT_GRACE_MS = 2_000;

@@ -1,7 +1,7 @@
-import { pollDelay } from "./delays";
-import { asSnapshot, isRecord } from "./messages";
-import type { InitState } from "./protocol.gen";
-import type { Seams } from "./seams";
+import { pollDelay } from "./delays.ts";
+import { asSnapshot, isRecord } from "./messages.ts";
+import type { InitState } from "./protocol.gen.ts";
+import type { Seams } from "./seams.ts";
 
 export interface PollerEvents {
   onAnswer(snapshot: InitState): void;

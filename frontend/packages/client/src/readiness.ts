@@ -1,6 +1,6 @@
-import { type Countdown, isSameRemaining, type Remaining, remaining, withEstimate } from "./countdown";
-import type { LinkStatus } from "./link";
-import type { InitState, ModelError, ModelState, Phase, Status } from "./protocol.gen";
+import { type Countdown, isSameRemaining, type Remaining, remaining, withEstimate } from "./countdown.ts";
+import type { LinkStatus } from "./link.ts";
+import type { InitState, ModelError, ModelState, Phase, Status } from "./protocol.gen.ts";
 
 /**
  * What one scope looks like to a person. Pure: snapshots and the time go in, a new state comes out, and an older

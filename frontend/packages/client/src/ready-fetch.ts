@@ -7,11 +7,11 @@ import {
   type QueueLimits,
   type RefusedReason,
   refuses,
-} from "./queue";
-import { type Refusal, readRefusal } from "./refusal";
-import { describeRequest, type Replayable } from "./replay";
-import type { Seams } from "./seams";
-import type { ReadinessStore } from "./store";
+} from "./queue.ts";
+import { type Refusal, readRefusal } from "./refusal.ts";
+import { describeRequest, type Replayable } from "./replay.ts";
+import type { Seams } from "./seams.ts";
+import type { ReadinessStore } from "./store.ts";
 
 /**
  * `fetch` that waits for the models. A refusal ("not ready yet") certainly reached no handler, so the request can

@@ -1,5 +1,5 @@
-import { asSnapshot, parseJson } from "./messages";
-import type { InitState } from "./protocol.gen";
+import { asSnapshot, parseJson } from "./messages.ts";
+import type { InitState } from "./protocol.gen.ts";
 
 /**
  * A "not yet". It certainly reached no handler, so that the request can go again, whatever its method; but for a bare

@@ -1,4 +1,4 @@
-import { type InitState, type ModelState, PHASE_ORDER, type Phase } from "./protocol.gen";
+import { type InitState, type ModelState, PHASE_ORDER, type Phase } from "./protocol.gen.ts";
 
 /** One spelling per set of models. `null` is the server's own scope: the required models. */
 export function scopeKey(scope: readonly string[] | null): string {

@@ -1,5 +1,5 @@
-import type { LinkStatus } from "./link";
-import type { InitState } from "./protocol.gen";
+import type { LinkStatus } from "./link.ts";
+import type { InitState } from "./protocol.gen.ts";
 import {
   accept,
   INITIAL_READINESS,
@@ -7,9 +7,9 @@ import {
   type ReadinessState,
   type ReadinessView,
   view,
-} from "./readiness";
-import { project, scopeKey } from "./scope";
-import type { Clock } from "./seams";
+} from "./readiness.ts";
+import { project, scopeKey } from "./scope.ts";
+import type { Clock } from "./seams.ts";
 
 export interface ReadinessStore {
   /** From the link: speaks for the server's own scope. An older snapshot changes nothing. */

@@ -1,5 +1,5 @@
 /** Deterministic twins of the seams: a clock that stands still, sockets that a test speaks through. */
-import type { OpenSocket, Seams, SocketEvents, Timers } from "./seams";
+import type { OpenSocket, Seams, SocketEvents, Timers } from "./seams.ts";
 
 export interface FakeTime {
   now(): number;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { remaining, withEstimate } from "../src/countdown";
+import { remaining, withEstimate } from "../src/countdown.ts";
 
 const START = withEstimate(null, 40, 0);
 

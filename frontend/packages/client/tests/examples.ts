@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { InitState } from "../src";
+import type { InitState } from "../src/index.ts";
 
 /** The golden examples live once, beside the Python models, and are read by both sides. */
 const FOLDER = fileURLToPath(new URL("../../../../backend/greenroom/protocol/examples/", import.meta.url));

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { createGreenroom } from "../src";
-import { createFakeWorld, settle } from "../src/testing";
-import { example, snapshot } from "./examples";
+import { createGreenroom } from "../src/index.ts";
+import { createFakeWorld, settle } from "../src/testing.ts";
+import { example, snapshot } from "./examples.ts";
 
 function started() {
   const world = createFakeWorld();

@@ -6,11 +6,11 @@ import {
   type InitState,
   type LinkStatus,
   nextLinkState,
-} from "../src";
-import { LINK_TABLE, type LinkEvent, type LinkState } from "../src/link-table";
-import { patienceMs } from "../src/patience";
-import { createFakeWorld, type FakeWorld } from "../src/testing";
-import { example, snapshot } from "./examples";
+} from "../src/index.ts";
+import { LINK_TABLE, type LinkEvent, type LinkState } from "../src/link-table.ts";
+import { patienceMs } from "../src/patience.ts";
+import { createFakeWorld, type FakeWorld } from "../src/testing.ts";
+import { example, snapshot } from "./examples.ts";
 
 const STATUS = { server: "greenroom/0", uptime_seconds: 1, snapshot: snapshot("loading") };
 

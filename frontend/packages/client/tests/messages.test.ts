@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { asSnapshot, parseMessage } from "../src";
-import { accept, INITIAL_READINESS, view } from "../src/readiness";
-import { example, exampleNames } from "./examples";
+import { asSnapshot, parseMessage } from "../src/index.ts";
+import { accept, INITIAL_READINESS, view } from "../src/readiness.ts";
+import { example, exampleNames } from "./examples.ts";
 
 const FRAMES = exampleNames().filter(
   (name) => !/^(problem|health|status|probe|predict|models|embed)/.test(name),

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { InitState, LinkStatus } from "../src";
-import { accept, INITIAL_READINESS, type ReadinessState, view } from "../src/readiness";
-import { snapshot } from "./examples";
+import type { InitState, LinkStatus } from "../src/index.ts";
+import { accept, INITIAL_READINESS, type ReadinessState, view } from "../src/readiness.ts";
+import { snapshot } from "./examples.ts";
 
 const LINK: LinkStatus = { state: "live", code: 0, reason: "" };
 

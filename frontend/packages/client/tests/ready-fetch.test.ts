@@ -5,9 +5,9 @@ import {
   type InitState,
   type QueueEvent,
   type QueueLimits,
-} from "../src";
-import { createFakeWorld, settle } from "../src/testing";
-import { snapshot } from "./examples";
+} from "../src/index.ts";
+import { createFakeWorld, settle } from "../src/testing.ts";
+import { snapshot } from "./examples.ts";
 
 const LOADING = snapshot("loading");
 const READY = snapshot("ready");

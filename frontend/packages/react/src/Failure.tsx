@@ -1,7 +1,7 @@
 import type { ReadinessView } from "@greenroom/client";
 import { useState } from "react";
-import { useGreenroom } from "./context";
-import { duration } from "./words";
+import { useGreenroom } from "./context.tsx";
+import { duration } from "./words.ts";
 
 /** The way out of a failed load: when the server tries again by itself, and a button to ask for it now. */
 export function Failure({ view }: { view: ReadinessView }) {

@@ -1,12 +1,12 @@
 import type { ReadinessView } from "@greenroom/client";
 import { useEffect, useState } from "react";
-import { useAnnouncement } from "./announce";
-import { Failure } from "./Failure";
-import { useModelReadiness, useRequestQueue, useSettled } from "./hooks";
-import { PhaseIcon } from "./PhaseIcon";
-import { QueueList } from "./QueueList";
-import { StageList } from "./StageList";
-import { countdownText, ENGLISH, type Labels, type OverlayState, overlayState } from "./words";
+import { useAnnouncement } from "./announce.ts";
+import { Failure } from "./Failure.tsx";
+import { useModelReadiness, useRequestQueue, useSettled } from "./hooks.ts";
+import { PhaseIcon } from "./PhaseIcon.tsx";
+import { QueueList } from "./QueueList.tsx";
+import { StageList } from "./StageList.tsx";
+import { countdownText, ENGLISH, type Labels, type OverlayState, overlayState } from "./words.ts";
 
 export interface ModelLoadingOverlayProps {
   /** The models to speak for; by default those that the server requires. */

@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import type { OverlayState } from "./words";
+import type { OverlayState } from "./words.ts";
 
 /** Drawn here, so that the card needs no font and no request. */
 export function PhaseIcon({ state, phase }: { state: OverlayState; phase: string }) {

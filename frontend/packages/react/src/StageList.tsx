@@ -1,5 +1,5 @@
 import type { ModelState, StageState } from "@greenroom/client";
-import { bytes, type Labels } from "./words";
+import { bytes, type Labels } from "./words.ts";
 
 /** The measured pieces of each load, on demand. */
 export function StageList({ models, labels }: { models: readonly ModelState[]; labels: Labels }) {

@@ -1,6 +1,6 @@
 import type { ReadinessView } from "@greenroom/client";
 import { useEffect, useRef, useState } from "react";
-import { ENGLISH, type Labels, overlayState } from "./words";
+import { ENGLISH, type Labels, overlayState } from "./words.ts";
 
 /**
  * What a screen reader hears. A progress bar is no live region, and a live region that followed every per cent

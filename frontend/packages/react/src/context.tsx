@@ -13,7 +13,7 @@ export interface GreenroomProviderProps {
 export function GreenroomProvider({ greenroom, children }: GreenroomProviderProps) {
   const [held] = useState(() => greenroom ?? createGreenroom());
   useEffect(() => held.retain(), [held]);
-  return <GreenroomContext value={held}>{children}</GreenroomContext>;
+  return <GreenroomContext.Provider value={held}>{children}</GreenroomContext.Provider>;
 }
 
 export function useGreenroom(): Greenroom {

@@ -1,6 +1,6 @@
 import type { QueuedRequest, ReadinessView, ReadyFetch } from "@greenroom/client";
 import { useEffect, useState, useSyncExternalStore } from "react";
-import { useGreenroom } from "./context";
+import { useGreenroom } from "./context.tsx";
 
 /** Where the models stand: all that the server requires, or those named. */
 export function useModelReadiness(scope: readonly string[] | null = null): ReadinessView {

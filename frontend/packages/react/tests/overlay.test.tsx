@@ -2,9 +2,9 @@ import { CLOSE_CODES, type ReadinessView } from "@greenroom/client";
 import { act, cleanup, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { ModelLoadingOverlay, useModelReadiness } from "../src";
-import { nextAnnouncement } from "../src/announce";
-import { card, example, expectAccessible, snapshot, stage } from "./world";
+import { nextAnnouncement } from "../src/announce.ts";
+import { ModelLoadingOverlay, useModelReadiness } from "../src/index.ts";
+import { card, example, expectAccessible, snapshot, stage } from "./world.tsx";
 
 afterEach(() => {
   cleanup();

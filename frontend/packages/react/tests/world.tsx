@@ -5,7 +5,7 @@ import { act, render } from "@testing-library/react";
 import axe from "axe-core";
 import type { ReactNode } from "react";
 import { expect } from "vitest";
-import { GreenroomProvider } from "../src";
+import { GreenroomProvider } from "../src/index.ts";
 
 // Not import.meta.url: under jsdom it is no file address. Vitest runs each project in its own folder's root.
 const FOLDER = `${process.cwd()}/backend/greenroom/protocol/examples/`;
