@@ -30,18 +30,17 @@ const openWebSocket: OpenSocket = (url, subprotocol, events) => {
   };
 };
 
+const PAGE_EVENTS = ["online", "offline", "pageshow", "visibilitychange"];
+
 const pageSignals: PageSignals = {
   isOnline: () => globalThis.navigator?.onLine !== false,
-  subscribe(onReturn) {
+  isHidden: () => globalThis.document?.hidden === true,
+  subscribe(onChange) {
     if (typeof window === "undefined") return () => {};
-    const onVisible = () => document.visibilityState === "visible" && onReturn();
-    window.addEventListener("online", onReturn);
-    window.addEventListener("pageshow", onReturn);
-    document.addEventListener("visibilitychange", onVisible);
+    // `visibilitychange` bubbles up to the window.
+    for (const name of PAGE_EVENTS) window.addEventListener(name, onChange);
     return () => {
-      window.removeEventListener("online", onReturn);
-      window.removeEventListener("pageshow", onReturn);
-      document.removeEventListener("visibilitychange", onVisible);
+      for (const name of PAGE_EVENTS) window.removeEventListener(name, onChange);
     };
   },
 };

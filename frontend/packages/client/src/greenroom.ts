@@ -1,5 +1,5 @@
 import { browserSeams } from "./browser.ts";
-import { createLink, type Link } from "./link.ts";
+import { createLink, type Link, type LinkOptions } from "./link.ts";
 import { isRecord, parseJson, type ServerMessage } from "./messages.ts";
 import type { RetryAnswer } from "./protocol.gen.ts";
 import type { QueueLimits } from "./queue.ts";
@@ -16,6 +16,8 @@ export interface GreenroomOptions {
   onMessage?(message: ServerMessage): void;
   onQueueEvent?(event: QueueEvent): void;
   fetch?: Seams["fetch"];
+  /** Another line to the server than a socket of this page's own: `sharedLink` of `@greenroom/client/tabs`. */
+  createLink?: (options: LinkOptions) => Link;
   /** Clocks, sockets and timers, for tests and for places that are no browser. */
   seams?: Partial<Seams>;
 }
@@ -50,7 +52,7 @@ export function createGreenroom(options: GreenroomOptions = {}): Greenroom {
     ...(options.queue && { limits: options.queue }),
     ...(options.onQueueEvent && { onEvent: options.onQueueEvent }),
   });
-  const link = createLink({
+  const link = (options.createLink ?? createLink)({
     socketUrl: `${base.replace(/^http/, "ws")}/ws/init/${options.clientId ?? newClientId(seams.random)}`,
     statusUrl: `${base}/status`,
     seams,

@@ -75,7 +75,9 @@ class SocketLink implements Link {
     this.latest = null;
     this.drainDelayMs = null;
     this.move("start", 0, "connecting");
-    this.unsubscribe = this.options.seams.page.subscribe(() => this.resync());
+    this.unsubscribe = this.options.seams.page.subscribe(
+      () => !this.options.seams.page.isHidden() && this.resync(),
+    );
     this.connect();
     this.watch();
   }

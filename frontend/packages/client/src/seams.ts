@@ -28,10 +28,12 @@ export interface Socket {
 
 export type OpenSocket = (url: string, subprotocol: string, events: SocketEvents) => Socket;
 
-/** Tells when the page came back: from another tab, from the back-forward cache, from a network gap. */
+/** Tells when something changed for the page: it came back or went away, its network came or went. */
 export interface PageSignals {
   isOnline(): boolean;
-  subscribe(onReturn: () => void): () => void;
+  isHidden(): boolean;
+  /** Says that one of them may have changed, or that the page left the back-forward cache. */
+  subscribe(onChange: () => void): () => void;
 }
 
 export interface Seams {

@@ -62,8 +62,11 @@ export interface FakeWorld {
   calls: { url: string; init: RequestInit | undefined }[];
   /** Answers fetch; replace it to script a server. */
   answer: (url: string, init?: RequestInit) => Promise<Response> | Response;
+  /** Set it, then call `pageChanged`. */
   online: boolean;
-  comeBack(): void;
+  hidden: boolean;
+  /** What a browser tells by `online`, `offline`, `pageshow` and `visibilitychange`. */
+  pageChanged(): void;
 }
 
 /** `random` stands at one half unless told. */
@@ -78,7 +81,8 @@ export function createFakeWorld(random: () => number = () => 0.5): FakeWorld {
     calls: [],
     answer: () => Promise.reject(new TypeError("network")),
     online: true,
-    comeBack: () => {
+    hidden: false,
+    pageChanged: () => {
       for (const listener of [...returns]) listener();
     },
     seams: {
@@ -92,6 +96,7 @@ export function createFakeWorld(random: () => number = () => 0.5): FakeWorld {
       },
       page: {
         isOnline: () => world.online,
+        isHidden: () => world.hidden,
         subscribe(listener) {
           returns.add(listener);
           return () => returns.delete(listener);

@@ -175,7 +175,7 @@ test("a failed model is given the patience of heartbeats, for nothing else is pr
 test("a page that comes back after a sleep opens a new line at once", () => {
   const { world } = live("ready");
   world.time.jump(3_600_000);
-  world.comeBack();
+  world.pageChanged();
   expect(world.sockets).toHaveLength(2);
   expect(world.sockets[0]?.closedByClient).toBe(true);
 });
@@ -183,7 +183,7 @@ test("a page that comes back after a sleep opens a new line at once", () => {
 test("the pageshow of the first load does not disturb a young attempt", () => {
   const { world, link } = linked();
   link.start();
-  world.comeBack();
+  world.pageChanged();
   expect(world.sockets).toHaveLength(1);
 });
 
