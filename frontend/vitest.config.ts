@@ -27,7 +27,7 @@ const components = {
   root: "frontend/packages/react",
   environment: "jsdom",
   include: ["tests/**/*.test.tsx"],
-} as const;
+};
 
 // Cores run in plain Node, so that a stray use of the DOM in them fails; components get jsdom.
 export default defineConfig({
