@@ -8,6 +8,8 @@ export interface FakeTime {
   advance(milliseconds: number): Promise<void>;
   /** The wall clock jumps while no timer runs: a laptop that slept. */
   jump(milliseconds: number): void;
+  /** How many timers are set and have neither fired nor been cleared. */
+  pending(): number;
 }
 
 export async function settle(): Promise<void> {
@@ -17,23 +19,23 @@ export async function settle(): Promise<void> {
 export function createFakeTime(start = 1_000_000): FakeTime {
   let now = start;
   let count = 0;
-  const pending = new Map<number, { at: number; callback: () => void }>();
-  const next = () => [...pending].sort((left, right) => left[1].at - right[1].at || left[0] - right[0])[0];
+  const waiting = new Map<number, { at: number; callback: () => void }>();
+  const next = () => [...waiting].sort((left, right) => left[1].at - right[1].at || left[0] - right[0])[0];
   return {
     now: () => now,
     timers: {
       set(callback, milliseconds) {
         count += 1;
-        pending.set(count, { at: now + milliseconds, callback });
+        waiting.set(count, { at: now + milliseconds, callback });
         return count;
       },
-      clear: (handle) => void pending.delete(handle as number),
+      clear: (handle) => void waiting.delete(handle as number),
     },
     async advance(milliseconds) {
       const end = now + milliseconds;
       await settle();
       for (let timer = next(); timer && timer[1].at <= end; timer = next()) {
-        pending.delete(timer[0]);
+        waiting.delete(timer[0]);
         now = Math.max(now, timer[1].at);
         timer[1].callback();
         await settle();
@@ -43,6 +45,7 @@ export function createFakeTime(start = 1_000_000): FakeTime {
     jump(milliseconds) {
       now += milliseconds;
     },
+    pending: () => waiting.size,
   };
 }
 
