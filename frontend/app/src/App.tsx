@@ -1,11 +1,12 @@
 import { ModelLoadingOverlay } from "@greenroom/react";
+import { EarlierResults } from "./EarlierResults";
 import { GoldenPairs } from "./GoldenPairs";
 import { PreviewForm } from "./PreviewForm";
 import { PreviewResult } from "./PreviewResult";
 import { usePreview } from "./usePreview";
 
 export function App() {
-  const { state, ask, cancel } = usePreview();
+  const { state, current, earlier, ask, cancel } = usePreview();
   return (
     <>
       <header className="masthead">
@@ -18,7 +19,8 @@ export function App() {
           from them.
         </p>
         <PreviewForm state={state} onAsk={(text, k) => void ask(text, k)} onCancel={cancel} />
-        {state.kind === "done" && <PreviewResult preview={state.preview} />}
+        {current !== null && <PreviewResult answer={current} isReplacing={state.kind === "asking"} />}
+        <EarlierResults answers={earlier} />
         <GoldenPairs />
       </main>
       <ModelLoadingOverlay />

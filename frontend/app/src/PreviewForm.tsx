@@ -1,6 +1,6 @@
 import type { ReadinessView } from "@greenroom/client";
 import { useModelReadiness, useRequestQueue } from "@greenroom/react";
-import { type FormEvent, useId, useState } from "react";
+import { type FormEvent, type KeyboardEvent, useId, useState } from "react";
 import { PREVIEW_LABEL } from "./api";
 import { useDraft } from "./draft";
 import { EXAMPLES } from "./example";
@@ -23,6 +23,11 @@ export function PreviewForm({ state, onAsk, onCancel }: PreviewFormProps) {
   function submit(event: FormEvent) {
     event.preventDefault();
     if (!isAsking) onAsk(text, Number(k));
+  }
+
+  /** Enter makes a new line here, so that sending needs Ctrl or ⌘ with it, as in chat windows. */
+  function sendByKeyboard(event: KeyboardEvent<HTMLTextAreaElement>) {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.currentTarget.form?.requestSubmit();
   }
 
   function example() {
@@ -48,9 +53,10 @@ export function PreviewForm({ state, onAsk, onCancel }: PreviewFormProps) {
         value={text}
         ref={(field) => field?.setCustomValidity(text !== "" && text.trim() === "" ? BLANK : "")}
         onChange={(event) => setText(event.target.value)}
+        onKeyDown={sendByKeyboard}
       />
       <p id={ids.hint} className="hint">
-        Kept in this browser while you write.
+        Kept in this browser while you write. Ctrl + Enter sends.
       </p>
       <div className="actions">
         <label htmlFor={ids.k}>Golden pairs to show</label>

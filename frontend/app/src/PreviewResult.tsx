@@ -1,32 +1,48 @@
 import { useEffect, useRef, useState } from "react";
-import type { PromptPreview, ScoredPair } from "./api";
+import type { ScoredPair } from "./api";
+import type { Answer } from "./earlier";
+
+interface PreviewResultProps {
+  answer: Answer;
+  /** Another one is on its way. */
+  isReplacing: boolean;
+}
 
 /** The answer. It takes the focus once, so that a keyboard or a screen reader lands on it. */
-export function PreviewResult({ preview }: { preview: PromptPreview }) {
+export function PreviewResult({ answer, isReplacing }: PreviewResultProps) {
+  const { preview } = answer;
   const heading = useRef<HTMLHeadingElement>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: each new answer takes the focus, not only the first.
-  useEffect(() => heading.current?.focus(), [preview]);
+  useEffect(() => heading.current?.focus(), [answer]);
   return (
-    <section className="result" aria-labelledby="result-heading">
+    <section className="result" aria-labelledby="result-heading" aria-busy={isReplacing}>
       <h2 id="result-heading" ref={heading} tabIndex={-1}>
         Closest golden pairs
       </h2>
+      {isReplacing && <p className="hint">For your last request; the next answer takes its place.</p>}
       {preview.truncated && (
         <p className="notice warn">
           Your text is longer than the model reads ({preview.max_tokens} tokens); the end was left out of the
           search.
         </p>
       )}
-      <ol className="pairs">
-        {preview.pairs.map((pair) => (
-          <Scored key={pair.id} pair={pair} />
-        ))}
-      </ol>
+      <ScoredPairs pairs={preview.pairs} />
       <Prompt text={preview.prompt} />
       <p className="hint">
         Found by {preview.model}, version {preview.version}.
       </p>
     </section>
+  );
+}
+
+/** Best first. */
+export function ScoredPairs({ pairs }: { pairs: readonly ScoredPair[] }) {
+  return (
+    <ol className="pairs">
+      {pairs.map((pair) => (
+        <Scored key={pair.id} pair={pair} />
+      ))}
+    </ol>
   );
 }
 

@@ -2,17 +2,19 @@ import { QueueError } from "@greenroom/client";
 import { useRequestQueue } from "@greenroom/react";
 import { useEffect, useRef, useState } from "react";
 import { type PromptPreview, previewPrompt } from "./api";
+import { type Answer, useAnswers } from "./earlier";
 
-export type PreviewState =
-  | { kind: "empty" }
-  | { kind: "asking" }
-  | { kind: "done"; preview: PromptPreview }
-  | { kind: "failed"; detail: string };
+export type PreviewState = { kind: "idle" } | { kind: "asking" } | { kind: "failed"; detail: string };
 
-/** One preview at a time: a newer one replaces an older one, waiting or under way. */
+/**
+ * One question at a time: a newer one replaces an older one, waiting or under way. The last answer stays until the
+ * next one is there.
+ */
 export function usePreview() {
   const { readyFetch } = useRequestQueue();
-  const [state, setState] = useState<PreviewState>({ kind: "empty" });
+  const [state, setState] = useState<PreviewState>({ kind: "idle" });
+  const [current, setCurrent] = useState<Answer | null>(null);
+  const [answers, keep] = useAnswers();
   const asked = useRef<AbortController | null>(null);
   useEffect(() => () => asked.current?.abort(), []);
 
@@ -21,25 +23,30 @@ export function usePreview() {
     const abort = new AbortController();
     asked.current = abort;
     setState({ kind: "asking" });
-    const next = await outcome(previewPrompt(readyFetch, description, k, abort.signal));
-    if (asked.current === abort) setState(next);
+    const outcome = await outcomeOf(previewPrompt(readyFetch, description, k, abort.signal));
+    if (asked.current !== abort) return;
+    if ("kind" in outcome) return setState(outcome);
+    setState({ kind: "idle" });
+    const answer = { at: Date.now(), description, preview: outcome };
+    setCurrent(answer);
+    keep(answer);
   }
 
   function cancel() {
     asked.current?.abort();
     asked.current = null;
-    setState({ kind: "empty" });
+    setState({ kind: "idle" });
   }
 
-  return { state, ask, cancel };
+  return { state, current, earlier: answers.filter((answer) => answer !== current), ask, cancel };
 }
 
-async function outcome(preview: Promise<PromptPreview>): Promise<PreviewState> {
+async function outcomeOf(preview: Promise<PromptPreview>): Promise<PromptPreview | PreviewState> {
   try {
-    return { kind: "done", preview: await preview };
+    return await preview;
   } catch (error) {
     const isCancelled = error instanceof QueueError && error.code === "cancelled";
-    return isCancelled ? { kind: "empty" } : { kind: "failed", detail: detailOf(error) };
+    return isCancelled ? { kind: "idle" } : { kind: "failed", detail: detailOf(error) };
   }
 }
 

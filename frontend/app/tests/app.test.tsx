@@ -89,6 +89,51 @@ test("the draft is still there after a reload", async () => {
   expect(screen.getByLabelText<HTMLTextAreaElement>("Request for quotation").value).toBe(TEXT);
 });
 
+test("Ctrl with Enter sends from inside the text", async () => {
+  const { world } = stage(<App />);
+  world.answer = () => Response.json(ANSWER);
+  const area = screen.getByLabelText("Request for quotation");
+  await userEvent.type(area, "Two lines{Enter}of text");
+  expect(world.calls).toHaveLength(0);
+  await userEvent.type(area, "{Control>}{Enter}{/Control}");
+  expect(await screen.findByRole("heading", { name: "Closest golden pairs" })).toBeTruthy();
+  expect(JSON.parse(String(world.calls.at(-1)?.init?.body)).description).toBe("Two lines\nof text");
+});
+
+test("the last answer stays until the next one is there", async () => {
+  const { world } = await written(() => Response.json(ANSWER));
+  await screen.findByText("The whole prompt");
+  let answer = (_: Response) => {};
+  world.answer = () => new Promise<Response>((resolve) => (answer = resolve));
+  await userEvent.click(screen.getByRole("button", { name: "Preview prompt" }));
+  expect(screen.getByText("The whole prompt")).toBeTruthy();
+  expect(screen.getByText(/For your last request/)).toBeTruthy();
+  answer(Response.json({ ...ANSWER, prompt: "The second prompt" }));
+  expect(await screen.findByText("The second prompt")).toBeTruthy();
+  expect(screen.queryByText(/For your last request/)).toBeNull();
+});
+
+test("earlier answers can be read after a reload, without any model", async () => {
+  await written(() => Response.json(ANSWER));
+  await screen.findByText("The whole prompt");
+  cleanup();
+  stage(<App />);
+  await userEvent.click(screen.getByText("Earlier results"));
+  const list = screen.getByRole("list", { name: "Earlier results" });
+  expect(list.textContent).toContain(TEXT);
+  await userEvent.click(screen.getByText("Pairs that were found"));
+  expect(list.textContent).toContain("0.83");
+});
+
+test.each(["nonsense", "{}", '[{"at":1}]', "[null]"])(
+  "stored answers that say %s are left aside",
+  (stored) => {
+    localStorage.setItem("greenroom.rfq.answers", stored);
+    stage(<App />);
+    expect(screen.queryByText("Earlier results")).toBeNull();
+  },
+);
+
 test("golden pairs can be browsed while the model loads", async () => {
   const fetched = vi.fn(async () => Response.json([PAIR]));
   vi.stubGlobal("fetch", fetched);
