@@ -15,8 +15,9 @@ _PR_SET_PDEATHSIG = 1
 _OOM_STEP = 400
 _MAX_OOM_SCORE = 1000
 SPINS = "2000"
-"""How often a core that waits for another one within a pass looks before it sleeps. OpenMP's own 300 000 burn about a
-millisecond; on a busy machine, where the other core may be taken away in mid-pass, throughput falls to a fortieth."""
+"""How often a core that waits for another one within a pass looks before it sleeps. OpenMP's own 300 000 burn 7 ms of
+processor time on the machine of `docs/performance.md`, these less than 0.1 ms; when another program took the other core
+away in mid-pass, throughput was seen to fall to a fortieth."""
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",  # numpy's BLAS would start its threads at import: a fork does not carry them
     "HF_HUB_OFFLINE": "1",  # a version is complete on disk; nothing here may ask the network

@@ -40,9 +40,8 @@ SLICE_CHARACTERS = 100_000
 SIGN_SECONDS = 1.0
 """So long after the last sign of life the next one is due while calls are tokenised."""
 TOKENS_BESIDE = 192
-"""A batch of so many tokens is worth computing beside another one. Smaller ones cost twice as much a text, and wait
-until more have come, or nothing is computed any more: with 32 callers of a short text each, two batches of about 14
-take turns, and the front has the pauses between."""
+"""A batch of so many tokens is worth computing beside another one. Smaller ones cost more a text (`docs/adr/0008`), and
+wait until more have come, or nothing is computed any more."""
 _FAILED = "the model failed on this input"
 
 
