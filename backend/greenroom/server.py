@@ -19,7 +19,7 @@ import structlog
 import uvicorn
 from uvicorn.importer import ImportFromStringError, import_from_string
 
-from greenroom.connections import HttpConnection, PushSocket
+from greenroom.connections import HttpConnection, Places, PushSocket
 from greenroom.logs import take_standard_logs
 from greenroom.settings import Settings, load_settings
 from greenroom.web.hub import Hub
@@ -89,9 +89,9 @@ def serve(app: str) -> int:
     _allow_files(settings.max_connections + settings.max_http_connections + SPARE_FILES)
     application = factory()
     config = uvicorn.Config(
-        application, http=HttpConnection, ws=PushSocket, ws_per_message_deflate=False, ws_max_size=64 * 1024,
-        ws_ping_interval=20, ws_ping_timeout=20, log_config=None, access_log=False, lifespan="on",
-        timeout_graceful_shutdown=FINISH_SECONDS, server_header=False,
+        application, http=HttpConnection.within(Places(settings)), ws=PushSocket, ws_per_message_deflate=False,
+        ws_max_size=64 * 1024, ws_ping_interval=20, ws_ping_timeout=20, log_config=None, access_log=False,
+        lifespan="on", timeout_graceful_shutdown=FINISH_SECONDS, server_header=False,
         # Said in any case: left out, uvicorn believes 127.0.0.1 and whomever $FORWARDED_ALLOW_IPS names.
         proxy_headers=bool(settings.trusted_proxies), forwarded_allow_ips=list(settings.trusted_proxies),
     )  # fmt: skip

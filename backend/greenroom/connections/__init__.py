@@ -6,6 +6,7 @@ and WebSocket themselves stay with uvicorn, httptools and websockets.
 """
 
 from greenroom.connections.http_connection import HttpConnection
+from greenroom.connections.places import Places
 from greenroom.connections.push_socket import PushSocket
 
-__all__ = ["HttpConnection", "PushSocket"]
+__all__ = ["HttpConnection", "Places", "PushSocket"]

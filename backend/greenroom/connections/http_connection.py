@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from greenroom.connections.places import places_of
+from greenroom.connections.places import Places
 
 HEAD_SECONDS = 10.0
 """For a whole request head, from its first byte; for the first byte, from the connection on."""
@@ -32,6 +32,8 @@ class HttpConnection(HttpToolsProtocol):
     Who breaks a limit is told so, unless the answer to an earlier request is still due: then that is missing, and
     nothing else may stand in its place."""
 
+    places: ClassVar[Places]
+
     _head_timer: asyncio.TimerHandle | None = None
     _next_timer: asyncio.TimerHandle | None = None
     _in_head = False
@@ -39,10 +41,15 @@ class HttpConnection(HttpToolsProtocol):
     _got_on = False
     _place: str | None = None
 
+    @classmethod
+    def within(cls, places: Places) -> type[Self]:
+        """The connections of a server that has these places: uvicorn makes them, and hands them nothing of ours."""
+        return type(cls.__name__, (cls,), {"places": places})
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._begin_head()
-        self._place = places_of(self.server_state).take(self.client[0] if self.client else "")
+        self._place = self.places.take(self.client[0] if self.client else "")
         if self._place is None:
             self._refuse(b"429 Too Many Requests\r\nretry-after: 5")
 
@@ -99,7 +106,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def _leave_place(self) -> None:
         if self._place is not None:
-            places_of(self.server_state).give_back(self._place)
+            self.places.give_back(self._place)
             self._place = None
 
     def _begin_head(self) -> None:

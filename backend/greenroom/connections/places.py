@@ -7,11 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from ipaddress import ip_address, ip_network
-from weakref import WeakKeyDictionary
 
-from uvicorn.server import ServerState
-
-from greenroom.settings import Settings, load_settings
+from greenroom.settings import Settings
 from greenroom.web.rates import network_of
 
 
@@ -44,13 +41,3 @@ class Places:
         if not host:
             return True  # a Unix socket: only what runs here, a proxy as a rule
         return bool(self._proxies) and any(ip_address(host) in proxy for proxy in self._proxies)
-
-
-_PLACES: WeakKeyDictionary[ServerState, Places] = WeakKeyDictionary()
-
-
-def places_of(server: ServerState) -> Places:
-    """Those of `server`, by the settings of this process: uvicorn hands its connections nothing of ours."""
-    if (places := _PLACES.get(server)) is None:
-        places = _PLACES[server] = Places(load_settings())
-    return places

@@ -9,13 +9,15 @@ import pytest
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from greenroom.connections import HttpConnection
+from greenroom.connections import HttpConnection, Places
+from greenroom.settings import load_settings
 
 
 @pytest.mark.parametrize(("piece", "told"), [(b"x" * 100_000 + b"GET /", False), (b"", True)])
 def test_a_body_leaves_the_next_head_its_room(piece: bytes, told: bool) -> None:
     async def speak() -> None:
-        connection = HttpConnection(Config(MagicMock(), log_config=None), ServerState(), {})
+        connections = HttpConnection.within(Places(load_settings()))
+        connection = connections(Config(MagicMock(), log_config=None), ServerState(), {})
         transport = MagicMock(**{"is_closing.return_value": False, "get_extra_info.return_value": None})
         connection.connection_made(transport)
         connection.data_received(b"GET / HTTP/1.1\r\nContent-Length: 100000\r\n\r\n")
