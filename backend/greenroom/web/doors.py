@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from greenroom.settings import Settings
 from greenroom.web.base_path import own_path
+from greenroom.web.headcount import Headcount
 from greenroom.web.hosts import PROBES, require_known_host
 from greenroom.web.origin import require_own_page
 from greenroom.web.problems import refuse
@@ -50,31 +51,22 @@ class Crowd:
 
     def __init__(self, app: ASGIApp, most: int) -> None:
         self._app = app
-        self._most = most
-        self._share = max(1, most // 2)
-        self._inside = 0
-        self._by_address: dict[str, int] = {}
+        self._inside = Headcount(most, max(1, most // 2))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or own_path(scope) in PROBES:
             await self._app(scope, receive, send)
             return
-        if self._inside >= self._most:
+        if self._inside.is_full:
             await refuse(scope, receive, send, OverloadedError("The server is full. Try again in a moment."))
             return
         client = scope.get("client")
         address = _network_of(client[0]) if client else ""
-        if self._by_address.get(address, 0) >= self._share:
+        if self._inside.has_its_share(address):
             await refuse(scope, receive, send, OverloadedError("Too many requests at a time from your address."))
             return
-        self._enter(address, 1)
+        self._inside.enter(address)
         try:
             await self._app(scope, receive, send)
         finally:
-            self._enter(address, -1)
-
-    def _enter(self, address: str, count: int) -> None:
-        self._inside += count
-        now = self._by_address.pop(address, 0) + count
-        if now:  # addresses must not pile up
-            self._by_address[address] = now
+            self._inside.leave(address)

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import structlog
@@ -23,6 +23,7 @@ from greenroom.protocol.outgoing import Outgoing
 from greenroom.protocol.socket import Draining, Event, Hello, Ping
 from greenroom.serving.greenroom import Greenroom
 from greenroom.tasks import crash_loudly
+from greenroom.web.headcount import Headcount
 from greenroom.web.line import Line
 from greenroom.words import OverloadedError
 
@@ -69,8 +70,8 @@ class Hub:
         self._now = now
         self._board = greenroom.board
         self._connections: dict[Connection, None] = {}
-        self._by_address: Counter[str] = Counter()
-        self._seats_taken = 0
+        settings = greenroom.settings
+        self._seats = Headcount(settings.max_connections, settings.max_connections_per_address)
         self._events: deque[Outgoing] = deque(maxlen=MAX_EVENTS)
         self._events_made = 0
         self._hello = Outgoing.of(
@@ -99,20 +100,15 @@ class Hub:
     @contextlib.contextmanager
     def seat(self, address: str) -> Iterator[None]:
         """A place for one connection. Raises OverloadedError when there is none."""
-        settings = self._greenroom.settings
-        if self._seats_taken >= settings.max_connections:
+        if self._seats.is_full:
             raise OverloadedError("All connections are taken. Poll GET /status, or try again later.", 5)
-        if self._by_address[address] >= settings.max_connections_per_address:
+        if self._seats.has_its_share(address):
             raise OverloadedError("Too many connections from this address. Close some, or poll GET /status.", 5)
-        self._by_address[address] += 1
-        self._seats_taken += 1
+        self._seats.enter(address)
         try:
             yield
         finally:
-            self._seats_taken -= 1
-            self._by_address[address] -= 1
-            if not self._by_address[address]:
-                del self._by_address[address]  # addresses must not pile up
+            self._seats.leave(address)
 
     @contextlib.contextmanager
     def joined(self, line: Line, scope: tuple[str, ...]) -> Iterator[None]:
