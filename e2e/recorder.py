@@ -26,7 +26,8 @@ class Recorder:
 
     def _frame(self, data: str | bytes) -> None:
         frame = json.loads(data)
-        if frame["type"] == "initialization":
+        # A new socket begins with what the last one ended with.
+        if frame["type"] == "initialization" and frame not in self.snapshots[-1:]:
             self.snapshots.append(frame)
 
     def _response(self, response: Response) -> None:
