@@ -21,10 +21,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from bench.harness import Bench, Plan, Report, Row, Table, never_above
 from bench.http import Answer, Connection
+from bench.meanwhile import meanwhile
 from bench.model import MODEL, SHORT_TEXTS, offline
 from bench.proc import children
 from bench.processes import BACKEND, until
@@ -130,26 +132,14 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-@contextlib.contextmanager
-def _calling(port: int, callers: int, aftermath: Aftermath) -> Iterator[None]:
+def _calling(port: int, callers: int, aftermath: Aftermath) -> contextlib.AbstractContextManager[None]:
     """Callers that note what they get until the block ends; each waits for its last answer."""
-    stop, numbers = threading.Event(), itertools.count()
-    threads = [
-        threading.Thread(target=_call_until, args=(stop, port, numbers, caller % 2 == 0, aftermath))
-        for caller in range(callers)
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
+    numbers = itertools.count()
+    return meanwhile(*(partial(_call_until, port, numbers, caller % 2 == 0, aftermath) for caller in range(callers)))
 
 
 def _call_until(
-    stop: threading.Event, port: int, numbers: Iterator[int], waits: bool, aftermath: Aftermath
+    port: int, numbers: Iterator[int], waits: bool, aftermath: Aftermath, stop: threading.Event
 ) -> None:  # fmt: skip
     with contextlib.ExitStack() as stack:
         connection = stack.enter_context(Connection(port))

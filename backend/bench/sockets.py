@@ -40,7 +40,7 @@ from bench.harness import (
 from bench.proc import cpu_seconds, memory_of
 from bench.sockets_fronts import Front
 from bench.sockets_load import Load
-from bench.sockets_stalled import Backlog
+from bench.sockets_stalled import watched
 
 CLIENTS = int(os.environ.get("BENCH_CLIENTS", "2000"))
 MANY = CLIENTS * 5 // 2
@@ -120,7 +120,7 @@ def _fan_out(front: Front, load: Load, hz: float) -> dict[str, float]:
 
 def _stalled(front: Front, load: Load, full_hz: float) -> dict[str, float]:
     begun = time.monotonic()
-    with Backlog(front, load.connect(STALLED, stalled=True)) as backlog:
+    with watched(front, load.connect(STALLED, stalled=True)) as backlog:
         with front.pulse(full_hz):
             load.measure(FILL_SECONDS)
         with front.pulse(DELIVERY_HZ):

@@ -9,8 +9,10 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
+from bench.meanwhile import meanwhile
 from bench.processes import BACKEND, free_port, own_environment, running, until
 from greenroom.testing import Control, GreenroomServer
 
@@ -57,18 +59,10 @@ class Ours:
         self._control.freeze(20)
         self._done = 0.1
 
-    @contextlib.contextmanager
-    def pulse(self, hz: float) -> Iterator[None]:
-        stop = threading.Event()
-        thread = threading.Thread(target=self._step_until, args=(stop, hz))
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
+    def pulse(self, hz: float) -> contextlib.AbstractContextManager[None]:
+        return meanwhile(partial(self._step_until, hz))
 
-    def _step_until(self, stop: threading.Event, hz: float) -> None:
+    def _step_until(self, hz: float, stop: threading.Event) -> None:
         due = time.monotonic()
         while not stop.is_set():
             self._done += STEP

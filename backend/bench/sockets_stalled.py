@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from bench.meanwhile import meanwhile
 from bench.proc import memory_of
 from bench.sockets_fronts import Front
 
@@ -16,7 +16,7 @@ SAMPLE_SECONDS = 0.5
 
 
 class Backlog:
-    """Looks twice a second at a server's connections to the clients at `ports`; use it in a `with` block."""
+    """What was seen of a server's connections to the clients at `ports`."""
 
     def __init__(self, front: Front, ports: Collection[int]) -> None:
         self.queued_kib = 0.0
@@ -31,21 +31,10 @@ class Backlog:
         self._begin_kib = _resident_kib(front.pid)
         self._local = f":{front.port:04X}"
         self._remote = {f"0100007F:{port:04X}" for port in ports}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._stop.wait(SAMPLE_SECONDS):
+    def watch(self, stop: threading.Event) -> None:
+        """Look twice a second until told to stop, or until all of the connections are gone."""
+        while not stop.wait(SAMPLE_SECONDS):
             queued, now = self._queued(), time.monotonic()
             if not queued:
                 self.gone_at = now
@@ -64,6 +53,14 @@ class Backlog:
             for local, remote, state, queues in fields
             if local.endswith(self._local) and remote in self._remote and state == "01"
         ]
+
+
+@contextlib.contextmanager
+def watched(front: Front, ports: Collection[int]) -> Iterator[Backlog]:
+    """The backlog of the clients at `ports`, kept up to date in the block."""
+    backlog = Backlog(front, ports)
+    with meanwhile(backlog.watch):
+        yield backlog
 
 
 def _resident_kib(pid: int) -> float:

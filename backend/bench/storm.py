@@ -10,16 +10,18 @@ the cores.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from bench.harness import Bench, Measurement, Plan, Report, Row, interleave, never_above
 from bench.http import Connection
+from bench.meanwhile import meanwhile
 from bench.proc import memory_of
 from bench.processes import BACKEND
 from bench.sockets_fronts import ROOM
@@ -47,32 +49,21 @@ class Passage:
     resident_mib_after: float
 
 
-class Asker:
-    """Asks for `/health` all the time, from the moment somebody listens; use it in a `with` block."""
+@contextlib.contextmanager
+def asking(port: int) -> Iterator[list[float]]:
+    """Ask for `/health` all the time, from the moment somebody listens; the latencies, in seconds."""
+    latencies: list[float] = []
 
-    def __init__(self, port: int) -> None:
-        self.latencies: list[float] = []
-        self._port = port
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._ask)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _ask(self) -> None:
-        with Connection(self._port) as connection:
-            while not self._stop.is_set():
+    def ask(stop: threading.Event) -> None:
+        with Connection(port) as connection:
+            while not stop.is_set():
                 begun = time.perf_counter()
                 connection.get("/health")
-                self.latencies.append(time.perf_counter() - begun)
-                self._stop.wait(ASK_EVERY_SECONDS)
+                latencies.append(time.perf_counter() - begun)
+                stop.wait(ASK_EVERY_SECONDS)
+
+    with meanwhile(ask):
+        yield latencies
 
 
 def restart(clients: int, *, obey: bool) -> Passage:
@@ -85,10 +76,10 @@ def restart(clients: int, *, obey: bool) -> Passage:
         begun = time.time()
         server.restart()
         listens = time.time()
-        with Asker(server.port) as asker:
+        with asking(server.port) as latencies:
             told = load.answer()
         return Passage(
-            told, listens - begun, max(told["back_last"] - listens, 0.0), asker.latencies, before, _settled_mib(server)
+            told, listens - begun, max(told["back_last"] - listens, 0.0), latencies, before, _settled_mib(server)
         )
 
 
