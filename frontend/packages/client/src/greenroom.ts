@@ -3,9 +3,11 @@ import { createLink, type Link, type LinkOptions } from "./link.ts";
 import { isRecord, parseJson, type ServerMessage } from "./messages.ts";
 import type { RetryAnswer } from "./protocol.gen.ts";
 import type { QueueLimits } from "./queue.ts";
-import { createReadyFetch, type QueueEvent, type ReadyFetch, type RequestQueue } from "./ready-fetch.ts";
+import { createReadyFetch, type ReadyFetch } from "./ready-fetch.ts";
 import type { Random, Seams } from "./seams.ts";
+import type { Shelf } from "./shelf.ts";
 import { createReadinessStore, type ReadinessStore } from "./store.ts";
+import type { QueueEvent, RequestQueue } from "./waiting-room.ts";
 
 export interface GreenroomOptions {
   /** Where the server lives, with or without a path. Default: this page's own origin. */
@@ -13,6 +15,10 @@ export interface GreenroomOptions {
   /** A label in the server's logs, never a credential. 1-64 of A-Za-z0-9_- */
   clientId?: string;
   queue?: Partial<QueueLimits>;
+  /** Whether the server behind this URL runs a request with a known Idempotency-Key once only. Default: no. */
+  honoursIdempotencyKey?(url: string): boolean;
+  /** Keeps waiting requests beyond this page: `keptRequests` of `@greenroom/client/persist`. */
+  shelf?: Shelf;
   onMessage?(message: ServerMessage): void;
   onQueueEvent?(event: QueueEvent): void;
   fetch?: Seams["fetch"];
@@ -23,6 +29,8 @@ export interface GreenroomOptions {
 }
 
 export interface Greenroom {
+  /** Where the server lives, without a slash at the end. */
+  readonly url: string;
   readonly store: ReadinessStore;
   readonly link: Link;
   readonly queue: RequestQueue;
@@ -46,10 +54,12 @@ export function createGreenroom(options: GreenroomOptions = {}): Greenroom {
   };
   const base = (options.url ?? globalThis.location?.origin ?? "").replace(/\/+$/, "");
   const store = createReadinessStore(seams.clock);
-  const { fetch, queue } = createReadyFetch({
+  const { fetch, queue, ...room } = createReadyFetch({
     seams,
     readiness: store,
     ...(options.queue && { limits: options.queue }),
+    ...(options.honoursIdempotencyKey && { honoursIdempotencyKey: options.honoursIdempotencyKey }),
+    ...(options.shelf && { shelf: options.shelf }),
     ...(options.onQueueEvent && { onEvent: options.onQueueEvent }),
   });
   const link = (options.createLink ?? createLink)({
@@ -63,14 +73,17 @@ export function createGreenroom(options: GreenroomOptions = {}): Greenroom {
   const ticker = createTicker(seams, store);
   const start = () => {
     link.start();
+    room.start();
     ticker.start();
   };
   const stop = () => {
     link.stop();
+    room.stop();
     ticker.stop();
   };
   const retain = createRetain(seams, start, stop);
   return {
+    url: base,
     store,
     link,
     queue,

@@ -7,18 +7,14 @@ export { LINK_TABLE, type LinkEvent, type LinkState, nextLinkState } from "./lin
 export { asSnapshot, parseMessage, type ServerMessage } from "./messages.ts";
 export * from "./protocol.gen.ts";
 export { DEFAULT_QUEUE_LIMITS, type QueueEntry, type QueueLimits, type RefusedReason } from "./queue.ts";
+export { QueueError, type QueueErrorCode } from "./queue-error.ts";
 export type { Explanation, ReadinessView } from "./readiness.ts";
 export {
   createReadyFetch,
-  type QueuedRequest,
-  QueueError,
-  type QueueErrorCode,
-  type QueueEvent,
-  type QueueEventName,
   type ReadyFetch,
   type ReadyFetchOptions,
   type ReadyRequestInit,
-  type RequestQueue,
+  type ReadyRoom,
 } from "./ready-fetch.ts";
 export type {
   Clock,
@@ -31,4 +27,6 @@ export type {
   SocketEvents,
   Timers,
 } from "./seams.ts";
+export type { Shelf, ShelfDoor } from "./shelf.ts";
 export { createReadinessStore, type ReadinessStore } from "./store.ts";
+export type { QueuedRequest, QueueEvent, QueueEventName, RequestQueue } from "./waiting-room.ts";

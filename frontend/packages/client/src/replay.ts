@@ -1,4 +1,7 @@
-/** Whether and how a request can be sent a second time. */
+/**
+ * Whether and how a request can be sent a second time. What may change after the call (buffers, forms, headers) is
+ * copied, because `fetch` also takes its arguments as they are at the call.
+ */
 export interface Replayable {
   url: string;
   method: string;
@@ -7,36 +10,74 @@ export interface Replayable {
   idempotent: boolean;
 }
 
-// RFC 9110 section 9.2.2.
-const IDEMPOTENT_METHODS = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
+/** RFC 9110 section 9.2.2. */
+const IDEMPOTENT_METHODS = /^(GET|HEAD|OPTIONS|PUT|DELETE)$/;
 
-export function describeRequest(input: string | URL, init: RequestInit, idempotent?: boolean): Replayable {
+/** What a `Request` object says besides URL, body and the rest of `RequestInit`. */
+const MEMBERS = [
+  "method",
+  "headers",
+  "mode",
+  "credentials",
+  "cache",
+  "redirect",
+  "referrer",
+  "referrerPolicy",
+  "integrity",
+  "keepalive",
+  "signal",
+] as const;
+
+export function describeRequest(
+  input: string | URL | Request,
+  own: RequestInit,
+  isIdempotent: (url: string, hasKey: boolean) => boolean | undefined,
+): Replayable {
+  const isRequest = isRequestObject(input);
+  const url = isRequest ? input.url : String(input);
+  const init: RequestInit = isRequest ? { ...membersOf(input), ...own } : { ...own };
   const method = (init.method ?? "GET").toUpperCase();
-  const hasKey = new Headers(init.headers).has("Idempotency-Key");
+  const headers = new Headers(init.headers);
+  if (own.headers || isRequest) init.headers = headers;
+  const { body, bytes } = copyBody(init.body ?? null);
+  if (body !== null) init.body = body;
   return {
-    url: String(input),
+    url,
     method,
     init,
-    bytes: bodyBytes(init.body ?? null),
-    idempotent: idempotent ?? (hasKey || IDEMPOTENT_METHODS.has(method)),
+    bytes,
+    idempotent: isIdempotent(url, headers.has("Idempotency-Key")) ?? IDEMPOTENT_METHODS.test(method),
   };
 }
 
-/** Infinity: a stream can be read once only, so it never fits a queue. */
-function bodyBytes(body: BodyInit | null): number {
-  if (body === null) return 0;
-  if (typeof body === "string") return new TextEncoder().encode(body).length;
-  if (body instanceof URLSearchParams) return body.toString().length;
-  if (body instanceof Blob) return body.size;
-  if (body instanceof ArrayBuffer || ArrayBuffer.isView(body)) return body.byteLength;
-  if (typeof FormData !== "undefined" && body instanceof FormData) return formBytes(body);
-  return Number.POSITIVE_INFINITY;
+export function isRequestObject(input: string | URL | Request): input is Request {
+  return typeof input === "object" && "url" in input;
 }
 
-function formBytes(form: FormData): number {
-  let total = 0;
+function membersOf(request: Request): RequestInit {
+  return Object.fromEntries(MEMBERS.map((name) => [name, request[name]]));
+}
+
+/** Infinity: a stream can be read once only, so it never fits a queue. */
+function copyBody(body: BodyInit | null): { body: BodyInit | null; bytes: number } {
+  if (body === null) return { body, bytes: 0 };
+  if (typeof body === "string") return { body, bytes: new Blob([body]).size };
+  if (body instanceof Blob) return { body, bytes: body.size };
+  if (body instanceof FormData) return copyForm(body);
+  if (body instanceof URLSearchParams) return { body: new URLSearchParams(body), bytes: `${body}`.length };
+  if (!("byteLength" in body)) return { body, bytes: Number.POSITIVE_INFINITY };
+  const copy = ArrayBuffer.isView(body)
+    ? new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice()
+    : body.slice(0);
+  return { body: copy as BodyInit, bytes: copy.byteLength };
+}
+
+function copyForm(form: FormData): { body: FormData; bytes: number } {
+  const body = new FormData();
+  let bytes = 0;
   form.forEach((value, name) => {
-    total += name.length + (typeof value === "string" ? value.length : value.size);
+    body.append(name, value);
+    bytes += name.length + (typeof value === "string" ? value.length : value.size);
   });
-  return total;
+  return { body, bytes };
 }

@@ -5,6 +5,7 @@ import {
   type InitState,
   type QueueEvent,
   type QueueLimits,
+  type ReadyFetchOptions,
 } from "../src/index.ts";
 import { createFakeWorld, settle } from "../src/testing.ts";
 import { snapshot } from "./examples.ts";
@@ -22,23 +23,26 @@ function refusal(
   return new Response(JSON.stringify(body), { status, headers });
 }
 
-function room(limits: Partial<QueueLimits> = {}) {
+type Extras = Pick<ReadyFetchOptions, "honoursIdempotencyKey">;
+
+function room(limits: Partial<QueueLimits> = {}, extras: Extras = {}) {
   const world = createFakeWorld();
   const store = createReadinessStore(world.time);
   const events: QueueEvent[] = [];
-  const { fetch, queue } = createReadyFetch({
+  const { fetch, queue, start, stop } = createReadyFetch({
     seams: world.seams,
     readiness: store,
     limits: { ...LIMITS, ...limits },
+    ...extras,
     onEvent: (event) => events.push(event),
   });
   const names = () => events.map(({ name }) => name);
-  return { world, store, fetch, queue, names, sent: () => world.calls.length };
+  return { world, store, fetch, queue, start, stop, names, sent: () => world.calls.length };
 }
 
 /** A server that refuses until its models are ready. */
-function scripted(limits: Partial<QueueLimits> = {}) {
-  const all = room(limits);
+function scripted(limits: Partial<QueueLimits> = {}, extras: Extras = {}) {
+  const all = room(limits, extras);
   all.store.accept(LOADING);
   let isReady = false;
   all.world.answer = () => (isReady ? new Response("done") : refusal());
@@ -167,8 +171,8 @@ test("a server that says ready and refuses again is not hammered", async () => {
 });
 
 describe("a connection that broke", () => {
-  function broken() {
-    const all = scripted();
+  function broken(extras: Extras = {}) {
+    const all = scripted({}, extras);
     const waitThenBreak = async () => {
       await settle();
       all.world.answer = () => Promise.reject(new TypeError("network"));
@@ -194,12 +198,26 @@ describe("a connection that broke", () => {
     expect(sent()).toBe(6);
   });
 
-  test("is repeated for a request that carries an Idempotency-Key", async () => {
-    const { fetch, waitThenBreak, sent } = broken();
-    const answer = expect(fetch("/p", { ...POST, headers: { "Idempotency-Key": "k" } })).rejects.toThrow();
+  const KEYED = { ...POST, headers: { "Idempotency-Key": "k" } };
+
+  test("is repeated for an Idempotency-Key that the server behind this URL honours", async () => {
+    const { fetch, waitThenBreak, sent } = broken({
+      honoursIdempotencyKey: (url) => url.startsWith("/jobs"),
+    });
+    const answer = expect(fetch("/jobs", KEYED)).rejects.toThrow("network");
     await waitThenBreak();
     await answer;
     expect(sent()).toBe(6);
+  });
+
+  test("is not repeated for an Idempotency-Key that nobody honours", async () => {
+    const { fetch, waitThenBreak, sent } = broken({
+      honoursIdempotencyKey: (url) => url.startsWith("/jobs"),
+    });
+    const answer = expect(fetch("/other", KEYED)).rejects.toThrow("network");
+    await waitThenBreak();
+    await answer;
+    expect(sent()).toBe(2);
   });
 });
 
