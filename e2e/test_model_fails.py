@@ -69,7 +69,7 @@ def test_a_failed_load_shows_its_reason_and_try_again_works(
     control.fail(REASON, code="file-corrupt")
     workbench.expect_state("failed")
     expect(workbench.overlay).to_contain_text(REASON)
-    expect(workbench.overlay).not_to_contain_text("100 %")
+    expect(workbench.overlay).not_to_contain_text("100%")
     workbench.try_again.click()
     workbench.expect_state("loading")
     control.freeze(60)

@@ -40,7 +40,7 @@ class Workbench:
         """The bar, the number beside it and what tests of others read all say `percent`."""
         expect(self.progress).to_have_attribute("aria-valuenow", str(percent))
         expect(self.overlay).to_have_attribute("data-progress", str(percent))
-        expect(self.overlay.get_by_text(f"{percent} %", exact=True).first).to_be_visible()
+        expect(self.overlay.get_by_text(f"{percent}%", exact=True).first).to_be_visible()
 
     def expect_state(self, state: str) -> None:
         expect(self.overlay).to_have_attribute("data-state", state)

@@ -1,38 +1,43 @@
-import type { ReadinessView } from "@greenroom/client";
-import { useState } from "react";
-import { useGreenroom } from "./context.tsx";
-import { duration } from "./words.ts";
+import { fill } from "./messages.ts";
+import type { Overlay } from "./useOverlay.ts";
 
-/** The way out of a failed load: when the server tries again by itself, and a button to ask for it now. */
-export function Failure({ view }: { view: ReadinessView }) {
-  const { retryModel } = useGreenroom();
-  const [asked, setAsked] = useState(false);
-  const [problem, setProblem] = useState<string | null>(null);
-  const name = view.failedModel;
-
-  async function tryAgain(model: string) {
-    setAsked(true);
-    setProblem(null);
-    try {
-      await retryModel(model);
-    } catch (error) {
-      setProblem(error instanceof Error ? error.message : String(error));
-    } finally {
-      setAsked(false);
-    }
-  }
-
+/** The way out of a failed load: when the server tries again by itself, a button to ask now, and what to report. */
+export function Failure({ view, retry, diagnostics, words: { messages, format } }: Overlay) {
+  const seconds = view.retryInSeconds;
   return (
-    <div className="gr-failure">
-      {view.retryInSeconds !== null && (
-        <p className="gr-quiet">Next try by itself in {duration(view.retryInSeconds)}.</p>
+    <>
+      {seconds !== null && (
+        <p className="gr-quiet">{fill(messages.retryIn, { time: format.duration(seconds) })}</p>
       )}
-      {name !== null && (
-        <button type="button" className="gr-button" disabled={asked} onClick={() => void tryAgain(name)}>
-          {asked ? "Asking…" : "Try again"}
+      {retry.problem !== null && (
+        <p role="alert" lang="en">
+          {retry.problem}
+        </p>
+      )}
+      <div className="gr-actions">
+        {retry.run !== null && (
+          <button
+            type="button"
+            className="gr-main"
+            aria-disabled={retry.isAsking}
+            onClick={() => void retry.run?.()}
+          >
+            {retry.isAsking ? messages.asking : messages.retry}
+          </button>
+        )}
+        <button type="button" onClick={() => void diagnostics.copy()}>
+          {diagnostics.isCopied ? messages.copied : messages.copy}
         </button>
+      </div>
+      {diagnostics.text !== null && (
+        <textarea
+          readOnly
+          rows={4}
+          aria-label={messages.selected}
+          value={diagnostics.text}
+          ref={(area) => area?.select()}
+        />
       )}
-      {problem !== null && <p role="alert">{problem}</p>}
-    </div>
+    </>
   );
 }

@@ -1,32 +1,33 @@
-import type { QueuedRequest } from "@greenroom/client";
-
-export interface QueueListProps {
-  requests: readonly QueuedRequest[];
-  onCancel(id: string): void;
-}
+import { fill } from "./messages.ts";
+import type { Overlay } from "./useOverlay.ts";
 
 /** Requests that go out by themselves once their models are ready. */
-export function QueueList({ requests, onCancel }: QueueListProps) {
+export function QueueList({ queue: { requests, cancel, cancelAll }, words: { messages, format } }: Overlay) {
   if (requests.length === 0) return null;
   return (
-    <ul className="gr-queue" aria-label="Waiting requests">
-      {requests.map((request) => (
-        <li key={request.id} data-queue-position={request.position}>
-          <span className="gr-number">{request.position}.</span>
-          <span className="gr-queue-label">
-            {request.label}
-            {request.state === "sending" ? " (being sent)" : ""}
-          </span>
-          <button
-            type="button"
-            className="gr-link"
-            aria-label={`Cancel: ${request.label}`}
-            onClick={() => onCancel(request.id)}
-          >
-            Cancel
+    <div className="gr-part">
+      <p className="gr-row">
+        <b>{messages.queue}</b>
+        {requests.length > 1 && (
+          <button type="button" onClick={cancelAll}>
+            {messages.cancelAll}
           </button>
-        </li>
-      ))}
-    </ul>
+        )}
+      </p>
+      <ol aria-label={messages.queue}>
+        {requests.map(({ id, position, label, state }) => (
+          <li key={id} className="gr-row" data-queue-position={position}>
+            <span>{format.number(position)}.</span>
+            <span className="gr-label">
+              {label}
+              {state === "sending" && ` (${messages.sending})`}
+            </span>
+            <button type="button" aria-label={fill(messages.cancelOne, { label })} onClick={() => cancel(id)}>
+              {messages.cancel}
+            </button>
+          </li>
+        ))}
+      </ol>
+    </div>
   );
 }

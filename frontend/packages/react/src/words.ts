@@ -1,118 +1,93 @@
-import type { ReadinessView, StageName } from "@greenroom/client";
+import type { ModelState, ReadinessView, StageState } from "@greenroom/client";
+import { createFormat, type Format, pickLocale } from "./format.ts";
+import type { Subject } from "./messages.ts";
+import { ENGLISH, fill, type Messages } from "./messages.ts";
+import { isLost, isRefused, type OverlayState } from "./states.ts";
 
-/**
- * What the card says. One state at a time, the one that matters most to the person in front of it; the tests of
- * users read it from `data-state`.
- */
-export type OverlayState =
-  | "connecting"
-  | "loading"
-  | "stalled"
-  | "polling"
-  | "reconnecting"
-  | "offline"
-  | "failed"
-  | "ready";
-
-export function overlayState(view: ReadinessView): OverlayState {
-  const { state } = view.link;
-  if (state === "offline") return state;
-  // What was never there cannot be lost.
-  if (view.snapshot === null) return "connecting";
-  if (state === "reconnecting") return state;
-  if (view.ready) return "ready";
-  if (view.phase === "failed") return "failed";
-  if (view.stalledSeconds > 0) return "stalled";
-  return state === "polling" ? "polling" : "loading";
+/** A table of messages and the way of writing numbers that goes with it. */
+export interface Words {
+  messages: Messages;
+  format: Format;
 }
 
-export interface Labels {
-  title(view: ReadinessView, state: OverlayState): string;
-  detail(view: ReadinessView, state: OverlayState): string;
-  stage: Record<StageName, string>;
+export function createWords(messages: Messages = ENGLISH, locale?: string): Words {
+  return { messages, format: createFormat(locale ?? pickLocale(messages.language)) };
 }
 
-const PHASE_TITLES: Record<ReadinessView["phase"], string> = {
-  connecting: "Connecting…",
-  queued: "About to load",
-  downloading: "Downloading the model",
-  loading: "Loading the model",
-  finalizing: "Almost ready",
-  ready: "Ready",
-  failed: "The model could not be loaded",
-};
-
-const STATE_TITLES: Partial<Record<OverlayState, string>> = {
-  offline: "You are offline",
-  reconnecting: "Connection lost",
-  stalled: "Loading takes longer than usual",
-};
-
-const PHASE_DETAILS: Record<ReadinessView["phase"], string> = {
-  connecting: "Asking the server how far it is.",
-  queued: "Loading begins in a moment.",
-  downloading: "Its files are on their way to the server.",
-  loading: "You can go on writing; nothing is lost.",
-  finalizing: "Warming up and checking the first answers.",
-  ready: "Everything answers now.",
-  failed: "The server could not load it.",
-};
-
-export const ENGLISH: Labels = {
-  title(view, state) {
-    const title = STATE_TITLES[state] ?? PHASE_TITLES[view.phase];
-    return view.explanation !== null && state === "loading" ? `${restarted(view)}: ${lower(title)}` : title;
-  },
-  detail(view, state) {
-    if (state === "connecting" && view.link.state === "reconnecting") return "No answer yet; trying again.";
-    if (state === "offline") return "It goes on by itself once your device is connected again.";
-    if (state === "reconnecting") return "Trying to reach the server again. What you wrote is kept.";
-    if (state === "failed") return view.error?.message ?? view.message;
-    if (state === "stalled")
-      return `Nothing has moved for ${duration(view.stalledSeconds)}. The server keeps watching.`;
-    if (view.error !== null && !view.ready) return `${view.error.message} It starts again by itself.`;
-    if (state === "polling") return "The live line is blocked, so progress arrives every few seconds.";
-    return PHASE_DETAILS[view.phase];
-  },
-  stage: {
-    resolve: "Find the version",
-    download: "Download",
-    import: "Start the runtime",
-    weights: "Read the weights",
-    warmup: "Warm up",
-    check: "Check the answers",
-  },
-};
-
-function restarted(view: ReadinessView): string {
-  return view.explanation === "server_restarted" ? "The server restarted" : "The model restarted";
+/** While a model loads its phase says more than the state. */
+export function subjectOf({ phase }: ReadinessView, state: OverlayState): Subject {
+  return state === "loading" || state === "polling" ? (phase as Subject) : state;
 }
 
-function lower(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
+export function titleOf({ messages }: Words, view: ReadinessView, state: OverlayState): string {
+  return messages.title[isRefused(view) && state === "failed" ? "refused" : subjectOf(view, state)];
 }
 
-export function countdownText(view: ReadinessView): string | null {
-  if (view.ready || view.phase === "failed" || view.stalledSeconds > 0) return null;
+/** In the server's own words, which are English, or `null`. */
+export function serverReason(view: ReadinessView, state: OverlayState): string | null {
+  if (state !== "failed") return null;
+  return isRefused(view) ? view.link.reason : (view.error?.message ?? view.message);
+}
+
+export function detailOf({ messages, format }: Words, view: ReadinessView, state: OverlayState): string {
+  const { detail } = messages;
+  if (state === "failed") return serverReason(view, state) ?? "";
+  if (state === "connecting" && view.link.state === "reconnecting") return detail.unanswered;
+  const time = format.duration(view.stalledSeconds);
+  const text = fill(detail[state === "polling" ? state : (subjectOf(view, state) as keyof typeof detail)], {
+    time,
+  });
+  const isAgain = view.explanation !== null && (state === "loading" || state === "polling");
+  return isAgain ? `${detail[view.explanation]} ${text}` : text;
+}
+
+export function countdownOf(
+  { messages, format }: Words,
+  { ready, snapshot, remaining }: ReadinessView,
+  state: OverlayState,
+  long = false,
+): string | null {
+  if (ready || state === "failed" || state === "stalled" || isLost(state)) return null;
   // Only earlier loads on that machine tell what is usual.
-  if (view.remaining.kind === "longer")
-    return view.snapshot?.estimate_basis === "history"
-      ? "taking longer than usual"
-      : "a little longer than expected";
-  return view.remaining.kind === "seconds" ? `about ${duration(view.remaining.seconds)} left` : null;
+  if (remaining.kind === "longer")
+    return snapshot?.estimate_basis === "history" ? messages.longerThanUsual : messages.longer;
+  return remaining.kind === "seconds"
+    ? fill(messages.left, { time: format.duration(remaining.seconds, long) })
+    : null;
 }
 
-export function duration(seconds: number): string {
-  if (seconds < 60) return `${seconds} s`;
-  const minutes = Math.floor(seconds / 60);
-  const rest = seconds % 60;
-  return rest === 0 || minutes >= 10 ? `${minutes} min` : `${minutes} min ${rest} s`;
+/** Bytes, speed and attempt of one model. */
+export function transferOf({ messages, format }: Words, model: ModelState): string {
+  const { bytes_done, bytes_total, bytes_per_second, attempt } = model;
+  const done = format.bytes(bytes_done ?? 0);
+  return [
+    bytes_total !== null && fill(messages.transfer, { done, total: format.bytes(bytes_total) }),
+    bytes_per_second !== null && format.bytes(bytes_per_second, true),
+    attempt > 1 && fill(messages.attempt, { number: format.number(attempt) }),
+  ]
+    .filter(Boolean)
+    .join(" · ");
 }
 
-const UNITS = ["B", "kB", "MB", "GB", "TB"];
+export type StageProgress = "done" | "under-way" | "waiting";
 
-export function bytes(count: number): string {
-  const power = count < 1 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log10(count) / 3));
-  const value = count / 1000 ** power;
-  return `${value >= 100 || power === 0 ? Math.round(value) : value.toFixed(1)} ${UNITS[power]}`;
+export function stageProgress({ done }: StageState): StageProgress {
+  return done >= 1 ? "done" : done > 0 ? "under-way" : "waiting";
+}
+
+export function stageText({ messages, format }: Words, stage: StageState): string {
+  const progress = stageProgress(stage);
+  return progress === "under-way" ? format.percent(Math.floor(stage.done * 100)) : messages[progress];
+}
+
+/** What a button that needs the model may say, or `null` when it need not wait. */
+export function waitHintOf({ messages, format }: Words, view: ReadinessView): string | null {
+  const { hint } = messages;
+  const { link, remaining } = view;
+  if (link.state === "offline" || link.state === "reconnecting") return hint.lost;
+  if (view.ready) return null;
+  if (view.phase === "failed" || isRefused(view)) return hint.failed;
+  return remaining.kind === "seconds"
+    ? fill(hint.readyIn, { time: format.duration(remaining.seconds) })
+    : hint.ready;
 }

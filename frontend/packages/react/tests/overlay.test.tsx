@@ -1,17 +1,8 @@
 import { CLOSE_CODES, type ReadinessView } from "@greenroom/client";
-import { act, cleanup, screen } from "@testing-library/react";
-import userEvent from "@testing-library/user-event";
-import { afterEach, describe, expect, test, vi } from "vitest";
-import { nextAnnouncement } from "../src/announce.ts";
+import { act, screen } from "@testing-library/react";
+import { expect, test } from "vitest";
 import { ModelLoadingOverlay, useModelReadiness } from "../src/index.ts";
-import { card, example, expectAccessible, snapshot, stage } from "./world.tsx";
-
-afterEach(() => {
-  cleanup();
-  vi.useRealTimers();
-});
-
-const HELLO = example("hello");
+import { A_MOMENT_MS, card, example, HELLO, snapshot, stage } from "./world.tsx";
 
 function Probe({ onView }: { onView(view: ReadinessView): void }) {
   const view = useModelReadiness(["minilm"]);
@@ -19,20 +10,32 @@ function Probe({ onView }: { onView(view: ReadinessView): void }) {
   return <output>{view.progress}</output>;
 }
 
-test("before any frame the card already says that it connects", () => {
-  stage(<ModelLoadingOverlay />);
+test("before any frame the card says that it connects, without inventing a figure", async () => {
+  const { advance } = stage(<ModelLoadingOverlay />);
+  await advance(A_MOMENT_MS);
   expect(card()?.dataset).toMatchObject({ state: "connecting", phase: "connecting", progress: "0" });
   expect(screen.getByRole("progressbar").hasAttribute("aria-valuenow")).toBe(false);
+  expect(screen.getByRole("progressbar").hasAttribute("aria-valuetext")).toBe(false);
 });
 
 test("a loading model shows its progress and its countdown, counted by the clock", async () => {
-  const { say, advance } = stage(<ModelLoadingOverlay />);
-  await say(HELLO, snapshot("loading", { estimated_seconds: 30 }));
+  const { tell, advance } = stage(<ModelLoadingOverlay />);
+  await tell(HELLO, snapshot("loading", { estimated_seconds: 30 }));
+  await advance(1_000);
   expect(card()?.dataset).toMatchObject({ state: "loading", phase: "loading", progress: "65" });
   expect(screen.getByRole("progressbar").getAttribute("aria-valuenow")).toBe("65");
-  expect(screen.getByText("about 30 s left")).toBeTruthy();
+  expect(screen.getByText("about 29 sec left")).toBeTruthy();
   await advance(2_000);
-  expect(screen.getByText("about 28 s left")).toBeTruthy();
+  expect(screen.getByText("about 27 sec left")).toBeTruthy();
+});
+
+test("the bar says its value and the time left in words", async () => {
+  const { tell, advance } = stage(<ModelLoadingOverlay />, { locale: "en-GB" });
+  await tell(HELLO, snapshot("loading", { estimated_seconds: 31 }));
+  await advance(1_000);
+  expect(screen.getByRole("progressbar").getAttribute("aria-valuetext")).toBe(
+    "65 per cent, about 30 seconds left",
+  );
 });
 
 test("an estimate that ran out is called longer than usual", async () => {
@@ -49,167 +52,97 @@ test("a first load has no usual time to take longer than", async () => {
   expect(screen.getByText("a little longer than expected")).toBeTruthy();
 });
 
-test("ready stays for a short note and then leaves", async () => {
-  const { say } = stage(<ModelLoadingOverlay />);
-  await say(HELLO, snapshot("loading"));
-  vi.useFakeTimers();
-  await say(snapshot("ready"));
-  expect(card()?.dataset.state).toBe("ready");
-  act(() => vi.advanceTimersByTime(2_600));
-  expect(card()).toBeNull();
-});
-
-test("who comes when everything is ready sees no card", async () => {
-  const { say } = stage(<ModelLoadingOverlay />);
-  await say(HELLO, snapshot("ready"));
-  expect(card()).toBeNull();
-});
-
 test("a model that restarts brings the card back and says why", async () => {
   const { say } = stage(<ModelLoadingOverlay />);
   await say(HELLO, snapshot("ready"), snapshot("restarting"));
-  expect(card()?.textContent).toContain("The model restarted: about to load");
+  expect(card()?.textContent).toContain("About to load");
+  expect(card()?.textContent).toContain("The model restarted. Loading begins in a moment.");
 });
 
 test("a lost line is told at once while loading, and a poll says so too", async () => {
-  const { say, world, advance } = stage(<ModelLoadingOverlay />);
+  const { say, world, drop, advance } = stage(<ModelLoadingOverlay />);
   await say(HELLO, snapshot("loading"));
-  await act(async () => world.socket().drop(CLOSE_CODES.LOST));
+  await drop(CLOSE_CODES.LOST);
   expect(card()?.dataset.state).toBe("reconnecting");
+  expect(screen.queryByText(/left$/)).toBeNull();
   world.answer = () => Response.json(example("status"));
   await advance(1_000);
   expect(card()?.dataset).toMatchObject({ state: "polling", progress: "65" });
 });
 
+test("a server that restarts says goodbye, and the card tells it from a lost line", async () => {
+  const { say, drop } = stage(<ModelLoadingOverlay />);
+  await say(HELLO, snapshot("loading"));
+  await drop(CLOSE_CODES.SERVICE_RESTART);
+  expect(card()?.dataset.state).toBe("draining");
+  expect(card()?.textContent).toContain("The server restarts");
+});
+
 test("a server that never answered is still being connected to, not lost", async () => {
-  const { world } = stage(<ModelLoadingOverlay />);
-  await act(async () => world.socket().drop(CLOSE_CODES.LOST));
+  const { drop, advance } = stage(<ModelLoadingOverlay />);
+  await drop(CLOSE_CODES.LOST);
+  await advance(A_MOMENT_MS);
   expect(card()?.dataset.state).toBe("connecting");
   expect(card()?.textContent).toContain("No answer yet");
 });
 
-test("without a network the card says offline", async () => {
-  const { say, world, advance } = stage(<ModelLoadingOverlay />);
+test("a line that the server refused is told with its reason, and can be opened again", async () => {
+  const { say, world, user } = stage(<ModelLoadingOverlay />);
   await say(HELLO, snapshot("loading"));
-  world.online = false;
-  await act(async () => world.socket().drop(CLOSE_CODES.LOST));
-  await advance(1_000);
-  expect(card()?.dataset.state).toBe("offline");
+  await act(async () => world.socket().drop(CLOSE_CODES.NOT_AUTHORISED, "Sign in first."));
+  expect(card()?.dataset.state).toBe("failed");
+  expect(screen.getByRole("alert").textContent).toBe("The server refused the connectionSign in first.");
+  const before = world.sockets.length;
+  await user.click(screen.getByRole("button", { name: "Try again" }));
+  expect(world.sockets.length).toBe(before + 1);
 });
 
-test("a short gap in the line is kept from somebody who can work", async () => {
-  const { say, world } = stage(<ModelLoadingOverlay />);
-  await say(HELLO, snapshot("ready"));
-  vi.useFakeTimers();
-  await act(async () => world.socket().drop(CLOSE_CODES.LOST));
-  expect(card()).toBeNull();
-  act(() => vi.advanceTimersByTime(1_300));
-  expect(card()?.dataset.state).toBe("reconnecting");
+test("without a network the card says offline", async () => {
+  const { say, world, drop, advance } = stage(<ModelLoadingOverlay />);
+  await say(HELLO, snapshot("loading"));
+  world.online = false;
+  await drop(CLOSE_CODES.LOST);
+  await advance(1_000);
+  expect(card()?.dataset.state).toBe("offline");
 });
 
 test("a stall is told in seconds, without a countdown that nobody believes", async () => {
   const { say } = stage(<ModelLoadingOverlay />);
   await say(HELLO, snapshot("stalled"));
   expect(card()?.dataset.state).toBe("stalled");
-  expect(screen.getByText(/Nothing has moved for 23 s/)).toBeTruthy();
+  expect(screen.getByText(/Nothing has moved for 23 sec/)).toBeTruthy();
   expect(screen.queryByText(/left$/)).toBeNull();
 });
 
-describe("a failed model", () => {
-  test("says the reason, shows no bar, and can be tried again", async () => {
-    const { say, world } = stage(<ModelLoadingOverlay />);
-    await say(HELLO, snapshot("failed"));
-    expect(card()?.textContent).toContain("model.safetensors is damaged");
-    expect(screen.queryByRole("progressbar")).toBeNull();
-    world.answer = () => Response.json({}, { status: 202 });
-    await userEvent.click(screen.getByRole("button", { name: "Try again" }));
-    expect(world.calls.at(-1)).toMatchObject({
-      url: "http://here/models/minilm/retry",
-      init: { method: "POST" },
-    });
-  });
-
-  test("shows the server's reason when the retry is refused", async () => {
-    const { say, world } = stage(<ModelLoadingOverlay />);
-    await say(HELLO, snapshot("failed"));
-    world.answer = () => Response.json({ detail: "Too soon." }, { status: 429 });
-    await userEvent.click(screen.getByRole("button", { name: "Try again" }));
-    expect((await screen.findByRole("alert")).textContent).toBe("Too soon.");
-  });
-
-  test("counts down to the next automatic try", async () => {
-    const { say, advance } = stage(<ModelLoadingOverlay />);
-    await say(HELLO, snapshot("crash-loop"));
-    expect(screen.getByText("Next try by itself in 6 min 43 s.")).toBeTruthy();
-    await advance(3_000);
-    expect(screen.getByText("Next try by itself in 6 min 40 s.")).toBeTruthy();
-  });
-});
-
-test("waiting requests stand in the card with their positions and can be cancelled", async () => {
-  const { say, world, greenroom } = stage(<ModelLoadingOverlay />);
-  await say(HELLO, snapshot("loading"));
-  world.answer = () => new Response(JSON.stringify(snapshot("loading")), { status: 425 });
-  const first = expect(greenroom.fetch("/a", { method: "POST", label: "First" })).rejects.toThrow(
-    "cancelled",
-  );
-  await act(async () => void greenroom.fetch("/b", { method: "POST", label: "Second" }).catch(() => {}));
-  const list = screen.getByRole("list", { name: "Waiting requests" });
-  expect(list.textContent).toMatch(/1\.First.*2\.Second/);
-  await userEvent.click(screen.getByRole("button", { name: "Cancel: First" }));
-  await first;
-  expect(list.textContent).toMatch(/^1\.Second/);
-});
-
-test("the stages stand under Details, with bytes", async () => {
+test("the stages stand under Details, with bytes, speed and attempt", async () => {
   const { say } = stage(<ModelLoadingOverlay />);
-  await say(HELLO, snapshot("loading"));
+  const [model] = snapshot("loading").models;
+  const busy = { ...model!, attempt: 2, bytes_done: 45_434_188, bytes_per_second: 12_300_000 };
+  await say(HELLO, snapshot("loading", { models: [busy] }));
   expect(card()?.querySelector('[data-stage="import"]')?.getAttribute("data-stage-state")).toBe("done");
-  expect(card()?.textContent).toContain("90.9 MB of 90.9 MB");
+  expect(card()?.querySelector('[data-stage="weights"]')?.textContent).toBe("Read the weightswaiting");
+  expect(card()?.textContent).toContain("45.4 MB of 90.9 MB · 12.3 MB/s · attempt 2");
+  expect(card()?.querySelector("details")?.open).toBe(false);
 });
 
-test.each(["queued", "loading", "stalled", "failed", "crash-loop"])(
-  "the card is accessible while %s",
-  async (name) => {
-    const { say, page } = stage(<ModelLoadingOverlay />);
-    await say(HELLO, snapshot(name));
-    await expectAccessible(page.container);
-  },
-);
+test("slots: an icon, what to do meanwhile and a footer, also as functions of where things stand", async () => {
+  const { say } = stage(
+    <ModelLoadingOverlay icon={<i data-testid="icon" />} footer={(overlay) => <small>{overlay.phase}</small>}>
+      <a href="/pairs">Browse golden pairs</a>
+    </ModelLoadingOverlay>,
+  );
+  await say(HELLO, snapshot("loading"));
+  expect(screen.getByTestId("icon")).toBeTruthy();
+  expect(screen.getByRole("link", { name: "Browse golden pairs" })).toBeTruthy();
+  expect(card()?.querySelector("small")?.textContent).toBe("loading");
+});
 
 test("a component sees one model through the hook, and the same view until something changes", async () => {
   const seen: unknown[] = [];
-  const { say } = stage(<Probe onView={(view) => seen.push(view)} />);
-  await say(HELLO, snapshot("loading"));
+  const { tell } = stage(<Probe onView={(view) => seen.push(view)} />);
+  await tell(HELLO, snapshot("loading"));
   expect(screen.getByText("65")).toBeTruthy();
   const renders = seen.length;
-  await say(example("ping"));
+  await tell(example("ping"));
   expect(seen).toHaveLength(renders);
-});
-
-describe("what a screen reader hears", () => {
-  function heard() {
-    const { greenroom } = stage(null);
-    const at = (progress: number, seq: number) => {
-      greenroom.store.accept(snapshot("loading", { progress, seq }));
-      return greenroom.store.getView();
-    };
-    return { greenroom, at };
-  }
-
-  test("is one sentence a quarter, never two within five seconds", () => {
-    const { at } = heard();
-    const first = nextAnnouncement(null, at(30, 1), 0);
-    expect(first?.text).toBe("Loading the model, 30 per cent");
-    expect(nextAnnouncement(first, at(40, 2), 9_000)).toBe(first);
-    expect(nextAnnouncement(first, at(55, 3), 4_000)).toBe(first);
-    expect(nextAnnouncement(first, at(56, 4), 5_000)?.text).toBe("Loading the model, 56 per cent");
-  });
-
-  test("does not wait when the model is ready", () => {
-    const { greenroom, at } = heard();
-    const first = nextAnnouncement(null, at(99, 1), 0);
-    greenroom.store.accept(snapshot("ready"));
-    expect(nextAnnouncement(first, greenroom.store.getView(), 100)?.text).toBe("Ready");
-  });
 });

@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
 import { createGreenroom, type InitState } from "@greenroom/client";
 import { createFakeWorld, settle } from "@greenroom/client/testing";
-import { act, render } from "@testing-library/react";
+import { act, cleanup, render } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
 import axe from "axe-core";
-import type { ReactNode } from "react";
-import { expect } from "vitest";
-import { GreenroomProvider } from "../src/index.ts";
+import { type ReactNode, StrictMode } from "react";
+import { expect, onTestFinished, vi } from "vitest";
+import { GreenroomProvider, type GreenroomProviderProps } from "../src/index.ts";
 
 // Not import.meta.url: under jsdom it is no file address. Vitest runs each project in its own folder's root.
 const FOLDER = `${process.cwd()}/backend/greenroom/protocol/examples/`;
@@ -18,18 +19,65 @@ export function snapshot(name: string, changes: Partial<InitState> = {}): InitSt
   return { ...(example(`snapshot-${name}`) as InitState), ...changes };
 }
 
-/** A page over a scripted server: the socket speaks when the test says so, and time stands still. */
-export function stage(children: ReactNode) {
+export const HELLO = example("hello");
+/** Longer than the card waits before it shows itself. */
+export const A_MOMENT_MS = 500;
+const STEP_MS = 100;
+
+/**
+ * A page over a scripted server: the socket speaks when the test says so, and both clocks, the client's and the
+ * page's, stand still until `advance`. Rendered twice over, as StrictMode does, so that every test is one of that.
+ */
+export function stage(children: ReactNode, provider: Partial<GreenroomProviderProps> = {}) {
   const world = createFakeWorld();
+  vi.useFakeTimers({ now: world.time.now(), toFake: ["setTimeout", "clearTimeout", "Date"] });
+  // Testing Library lets waiting time pass only for the one runner that it knows by name.
+  vi.stubGlobal("jest", { advanceTimersByTime: vi.advanceTimersByTime });
   const greenroom = createGreenroom({ url: "http://here", seams: world.seams, queue: { spreadMs: 0 } });
-  const page = render(<GreenroomProvider greenroom={greenroom}>{children}</GreenroomProvider>);
-  const say = (...messages: unknown[]) =>
+  const tree = (inside: ReactNode) => (
+    <StrictMode>
+      <GreenroomProvider greenroom={greenroom} {...provider}>
+        {inside}
+      </GreenroomProvider>
+    </StrictMode>
+  );
+  const page = render(tree(children));
+  onTestFinished(async () => {
+    cleanup();
+    await world.time.advance(0);
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+  });
+  /** In steps, so that what one timer sets off can set the next one. */
+  const advance = async (milliseconds: number) => {
+    for (let left = milliseconds; left >= 0; left -= STEP_MS) {
+      await act(async () => {
+        const step = Math.min(left, STEP_MS);
+        await world.time.advance(step);
+        vi.advanceTimersByTime(step);
+      });
+    }
+  };
+  const tell = (...messages: unknown[]) =>
     act(async () => {
       for (const message of messages) world.socket().say(message);
       await settle();
     });
-  const advance = (milliseconds: number) => act(() => world.time.advance(milliseconds));
-  return { world, greenroom, page, say, advance };
+  return {
+    world,
+    greenroom,
+    page,
+    advance,
+    tell,
+    user: userEvent.setup({ advanceTimers: vi.advanceTimersByTime }),
+    show: (inside: ReactNode) => page.rerender(tree(inside)),
+    /** The server speaks, and long enough goes by for the card to be there. */
+    async say(...messages: unknown[]) {
+      await tell(...messages);
+      await advance(A_MOMENT_MS);
+    },
+    drop: (code: number) => act(async () => world.socket().drop(code)),
+  };
 }
 
 export function card(): HTMLElement | null {
@@ -37,6 +85,7 @@ export function card(): HTMLElement | null {
 }
 
 export async function expectAccessible(container: Element) {
+  vi.useRealTimers();
   const results = await axe.run(container, { rules: { "color-contrast": { enabled: false } } });
   expect(results.violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([]);
 }
