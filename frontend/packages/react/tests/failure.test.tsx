@@ -3,12 +3,12 @@ import { afterEach, expect, test, vi } from "vitest";
 import packageJson from "../package.json" with { type: "json" };
 import { ModelLoadingOverlay } from "../src/index.ts";
 import { VERSION } from "../src/version.ts";
-import { card, HELLO, snapshot, stage } from "./world.tsx";
+import { card, HELLO, snapshot, stillStage } from "./world.tsx";
 
 afterEach(() => vi.restoreAllMocks());
 
 async function failed(name = "failed") {
-  const page = stage(<ModelLoadingOverlay />);
+  const page = stillStage(<ModelLoadingOverlay />);
   await page.say(HELLO, snapshot(name));
   return page;
 }

@@ -2,7 +2,7 @@ import { CLOSE_CODES, type ReadinessView } from "@greenroom/client";
 import { act, screen } from "@testing-library/react";
 import { expect, test } from "vitest";
 import { ModelLoadingOverlay, useModelReadiness } from "../src/index.ts";
-import { A_MOMENT_MS, card, example, HELLO, snapshot, stage } from "./world.tsx";
+import { A_MOMENT_MS, card, example, HELLO, snapshot, stillStage } from "./world.tsx";
 
 function Probe({ onView }: { onView(view: ReadinessView): void }) {
   const view = useModelReadiness(["minilm"]);
@@ -11,7 +11,7 @@ function Probe({ onView }: { onView(view: ReadinessView): void }) {
 }
 
 test("before any frame the card says that it connects, without inventing a figure", async () => {
-  const { advance } = stage(<ModelLoadingOverlay />);
+  const { advance } = stillStage(<ModelLoadingOverlay />);
   await advance(A_MOMENT_MS);
   expect(card()?.dataset).toMatchObject({ state: "connecting", phase: "connecting", progress: "0" });
   expect(screen.getByRole("progressbar").hasAttribute("aria-valuenow")).toBe(false);
@@ -19,7 +19,7 @@ test("before any frame the card says that it connects, without inventing a figur
 });
 
 test("a loading model shows its progress and its countdown, counted by the clock", async () => {
-  const { tell, advance } = stage(<ModelLoadingOverlay />);
+  const { tell, advance } = stillStage(<ModelLoadingOverlay />);
   await tell(HELLO, snapshot("loading", { estimated_seconds: 30 }));
   await advance(1_000);
   expect(card()?.dataset).toMatchObject({ state: "loading", phase: "loading", progress: "65" });
@@ -30,7 +30,7 @@ test("a loading model shows its progress and its countdown, counted by the clock
 });
 
 test("the bar says its value and the time left in words", async () => {
-  const { tell, advance } = stage(<ModelLoadingOverlay />, { locale: "en-GB" });
+  const { tell, advance } = stillStage(<ModelLoadingOverlay />, { locale: "en-GB" });
   await tell(HELLO, snapshot("loading", { estimated_seconds: 31 }));
   await advance(1_000);
   expect(screen.getByRole("progressbar").getAttribute("aria-valuetext")).toBe(
@@ -39,28 +39,28 @@ test("the bar says its value and the time left in words", async () => {
 });
 
 test("an estimate that ran out is called longer than usual", async () => {
-  const { say, advance } = stage(<ModelLoadingOverlay />);
+  const { say, advance } = stillStage(<ModelLoadingOverlay />);
   await say(HELLO, snapshot("loading", { estimated_seconds: 2, estimate_basis: "history" }));
   await advance(2_500);
   expect(screen.getByText("taking longer than usual")).toBeTruthy();
 });
 
 test("a first load has no usual time to take longer than", async () => {
-  const { say, advance } = stage(<ModelLoadingOverlay />);
+  const { say, advance } = stillStage(<ModelLoadingOverlay />);
   await say(HELLO, snapshot("loading", { estimated_seconds: 2, estimate_basis: "prior" }));
   await advance(2_500);
   expect(screen.getByText("a little longer than expected")).toBeTruthy();
 });
 
 test("a model that restarts brings the card back and says why", async () => {
-  const { say } = stage(<ModelLoadingOverlay />);
+  const { say } = stillStage(<ModelLoadingOverlay />);
   await say(HELLO, snapshot("ready"), snapshot("restarting"));
   expect(card()?.textContent).toContain("About to load");
   expect(card()?.textContent).toContain("The model restarted. Loading begins in a moment.");
 });
 
 test("a lost line is told at once while loading, and a poll says so too", async () => {
-  const { say, world, drop, advance } = stage(<ModelLoadingOverlay />);
+  const { say, world, drop, advance } = stillStage(<ModelLoadingOverlay />);
   await say(HELLO, snapshot("loading"));
   await drop(CLOSE_CODES.LOST);
   expect(card()?.dataset.state).toBe("reconnecting");
@@ -71,7 +71,7 @@ test("a lost line is told at once while loading, and a poll says so too", async 
 });
 
 test("a server that restarts says goodbye, and the card tells it from a lost line", async () => {
-  const { say, drop } = stage(<ModelLoadingOverlay />);
+  const { say, drop } = stillStage(<ModelLoadingOverlay />);
   await say(HELLO, snapshot("loading"));
   await drop(CLOSE_CODES.SERVICE_RESTART);
   expect(card()?.dataset.state).toBe("draining");
@@ -79,7 +79,7 @@ test("a server that restarts says goodbye, and the card tells it from a lost lin
 });
 
 test("a server that never answered is still being connected to, not lost", async () => {
-  const { drop, advance } = stage(<ModelLoadingOverlay />);
+  const { drop, advance } = stillStage(<ModelLoadingOverlay />);
   await drop(CLOSE_CODES.LOST);
   await advance(A_MOMENT_MS);
   expect(card()?.dataset.state).toBe("connecting");
@@ -87,7 +87,7 @@ test("a server that never answered is still being connected to, not lost", async
 });
 
 test("a line that the server refused is told with its reason, and can be opened again", async () => {
-  const { say, world, user } = stage(<ModelLoadingOverlay />);
+  const { say, world, user } = stillStage(<ModelLoadingOverlay />);
   await say(HELLO, snapshot("loading"));
   await act(async () => world.socket().drop(CLOSE_CODES.NOT_AUTHORISED, "Sign in first."));
   expect(card()?.dataset.state).toBe("failed");
@@ -98,7 +98,7 @@ test("a line that the server refused is told with its reason, and can be opened 
 });
 
 test("without a network the card says offline", async () => {
-  const { say, world, drop, advance } = stage(<ModelLoadingOverlay />);
+  const { say, world, drop, advance } = stillStage(<ModelLoadingOverlay />);
   await say(HELLO, snapshot("loading"));
   world.online = false;
   await drop(CLOSE_CODES.LOST);
@@ -107,7 +107,7 @@ test("without a network the card says offline", async () => {
 });
 
 test("a stall is told in seconds, without a countdown that nobody believes", async () => {
-  const { say } = stage(<ModelLoadingOverlay />);
+  const { say } = stillStage(<ModelLoadingOverlay />);
   await say(HELLO, snapshot("stalled"));
   expect(card()?.dataset.state).toBe("stalled");
   expect(screen.getByText(/Nothing has moved for 23 sec/)).toBeTruthy();
@@ -115,7 +115,7 @@ test("a stall is told in seconds, without a countdown that nobody believes", asy
 });
 
 test("the stages stand under Details, with bytes, speed and attempt", async () => {
-  const { say } = stage(<ModelLoadingOverlay />);
+  const { say } = stillStage(<ModelLoadingOverlay />);
   const [model] = snapshot("loading").models;
   const busy = { ...model!, attempt: 2, bytes_done: 45_434_188, bytes_per_second: 12_300_000 };
   await say(HELLO, snapshot("loading", { models: [busy] }));
@@ -126,7 +126,7 @@ test("the stages stand under Details, with bytes, speed and attempt", async () =
 });
 
 test("slots: an icon, what to do meanwhile and a footer, also as functions of where things stand", async () => {
-  const { say } = stage(
+  const { say } = stillStage(
     <ModelLoadingOverlay icon={<i data-testid="icon" />} footer={(overlay) => <small>{overlay.phase}</small>}>
       <a href="/pairs">Browse golden pairs</a>
     </ModelLoadingOverlay>,
@@ -139,7 +139,7 @@ test("slots: an icon, what to do meanwhile and a footer, also as functions of wh
 
 test("a component sees one model through the hook, and the same view until something changes", async () => {
   const seen: unknown[] = [];
-  const { tell } = stage(<Probe onView={(view) => seen.push(view)} />);
+  const { tell } = stillStage(<Probe onView={(view) => seen.push(view)} />);
   await tell(HELLO, snapshot("loading"));
   expect(screen.getByText("65")).toBeTruthy();
   const renders = seen.length;

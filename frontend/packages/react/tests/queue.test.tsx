@@ -1,11 +1,11 @@
 import { act, screen } from "@testing-library/react";
 import { expect, test } from "vitest";
 import { ModelLoadingOverlay } from "../src/index.ts";
-import { card, HELLO, snapshot, stage } from "./world.tsx";
+import { card, HELLO, snapshot, stillStage } from "./world.tsx";
 
 /** Two requests that the server refused for now. */
 async function twoWaiting() {
-  const page = stage(<ModelLoadingOverlay />);
+  const page = stillStage(<ModelLoadingOverlay />);
   await page.say(HELLO, snapshot("loading"));
   page.world.answer = () => new Response(JSON.stringify(snapshot("loading")), { status: 425 });
   const errors: unknown[] = [];
