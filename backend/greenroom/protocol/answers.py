@@ -160,3 +160,32 @@ class EmbeddingsAnswer(Message):
     usage: Usage
     truncated: list[int]
     """Indices of the texts that were longer than the model's window and were cut."""
+
+
+class PredictRequest(Message):
+    """`POST /predict`: `text` or `inputs`, one of them. No server answers this call yet; the shape is settled, so
+    that clients can be written."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    text: _Text | None = None
+    inputs: _Texts | None = None
+    """The server may allow fewer (setting)."""
+    model: str | None = None
+    """Name of a spec; null: the server's own choice."""
+
+
+class PredictAnswer(Message):
+    """`POST /predict`. No server answers this call yet."""
+
+    label: str
+    score: float
+    model: str
+    version: str
+    """The version that answered."""
+    cached: bool
+    """Whether the answer was kept from an earlier call."""
+    result_label: str
+    """The same as `label`, under the name that jobs use."""
+    result_score: float
+    """The same as `score`."""

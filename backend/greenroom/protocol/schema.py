@@ -19,6 +19,7 @@ MESSAGES: tuple[type[BaseModel], ...] = (
     snapshot.InitState, socket.Hello, socket.Event, socket.Ping, socket.Draining, socket.ErrorFrame, socket.Pong,
     problems.Problem, answers.Health, answers.Probe, answers.Welcome, answers.ServerStatus, answers.PredictStatus,
     answers.ModelsStatus, answers.RetryAnswer, answers.EmbeddingsRequest, answers.EmbeddingsAnswer,
+    answers.PredictRequest, answers.PredictAnswer,
 )  # fmt: skip
 
 _ENUMS: tuple[type[Enum], ...] = (
@@ -29,7 +30,7 @@ _ENUMS: tuple[type[Enum], ...] = (
 
 def component_schemas(ref_template: str = "#/components/schemas/{model}") -> dict[str, Any]:
     """JSON Schema 2020-12 of every message, by name. Requests as they are read, the rest as they are written."""
-    requests = {answers.EmbeddingsRequest, socket.Pong}
+    requests = {answers.EmbeddingsRequest, answers.PredictRequest, socket.Pong}
     _, document = models_json_schema(
         [(m, "validation" if m in requests else "serialization") for m in MESSAGES], ref_template=ref_template
     )

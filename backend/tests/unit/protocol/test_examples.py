@@ -9,7 +9,14 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 
 import greenroom.protocol
-from greenroom.protocol.answers import Health, ServerStatus
+from greenroom.protocol.answers import (
+    EmbeddingsAnswer,
+    EmbeddingsRequest,
+    Health,
+    PredictAnswer,
+    PredictRequest,
+    ServerStatus,
+)
 from greenroom.protocol.base import timestamp
 from greenroom.protocol.problems import Problem
 from greenroom.protocol.schema import protocol_schema
@@ -19,10 +26,20 @@ from greenroom.protocol.socket import CLOSE_VERDICTS, CloseCode, ServerFrame
 FOLDER = Path(greenroom.protocol.__file__).parent / "examples"
 EXAMPLES = sorted(FOLDER.glob("*.json"))
 
+_OF_CALLS: dict[str, type[BaseModel]] = {
+    "problem": Problem,
+    "status": ServerStatus,
+    "health": Health,
+    "embeddings-request": EmbeddingsRequest,
+    "embeddings-answer": EmbeddingsAnswer,
+    "predict-request": PredictRequest,
+    "predict-answer": PredictAnswer,
+}
+
 
 def read(file: Path) -> BaseModel:
     text = file.read_text()
-    for prefix, model in (("problem", Problem), ("status", ServerStatus), ("health", Health)):
+    for prefix, model in _OF_CALLS.items():
         if file.name.startswith(prefix):
             return model.model_validate_json(text)
     frame: BaseModel = TypeAdapter(ServerFrame).validate_json(text)

@@ -101,6 +101,8 @@ export interface Wire {
   Phase: Phase;
   Ping: Ping;
   Pong: Pong;
+  PredictAnswer: PredictAnswer;
+  PredictRequest: PredictRequest;
   PredictState: PredictState;
   PredictStatus: PredictStatus;
   Probe: Probe;
@@ -403,6 +405,45 @@ export interface Ping {
  */
 export interface Pong {
   type?: "pong";
+}
+/**
+ * `POST /predict`. No server answers this call yet.
+ */
+export interface PredictAnswer {
+  label: string;
+  score: number;
+  model: string;
+  /**
+   * The version that answered.
+   */
+  version: string;
+  /**
+   * Whether the answer was kept from an earlier call.
+   */
+  cached: boolean;
+  /**
+   * The same as `label`, under the name that jobs use.
+   */
+  result_label: string;
+  /**
+   * The same as `score`.
+   */
+  result_score: number;
+}
+/**
+ * `POST /predict`: `text` or `inputs`, one of them. No server answers this call yet; the shape is settled, so
+ * that clients can be written.
+ */
+export interface PredictRequest {
+  text?: string | null;
+  /**
+   * The server may allow fewer (setting).
+   */
+  inputs?: [string, ...string[]] | null;
+  /**
+   * Name of a spec; null: the server's own choice.
+   */
+  model?: string | null;
 }
 /**
  * `GET /predict/status`.
