@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+import workbench
 from tests.unit.workbench.made_golden import pair
 from workbench.golden import Closest, Match
 from workbench.prompt import build_prompt
@@ -45,3 +47,9 @@ def test_the_answer_shows_the_chosen_pairs_the_prompt_and_who_compared() -> None
         "truncated": True,
         "max_tokens": 256,
     }
+
+
+def test_the_example_that_the_client_is_typed_against_is_what_the_workbench_answers() -> None:
+    closest = Closest((Match(pair("b"), 0.9), Match(pair("a"), 0.5)), "1234abcd", True, 256)
+    example = Path(workbench.__file__).parent / "examples" / "preview-answer.json"
+    assert json.loads(example.read_text()) == json.loads(preview("20 doors", closest).to_json())

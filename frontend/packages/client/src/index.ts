@@ -1,5 +1,18 @@
 /** The Greenroom protocol for browsers: one line to the server, one store of snapshots, one queue of requests. */
 export { browserSeams } from "./browser.ts";
+export {
+  CallError,
+  type Caller,
+  type CallOptions,
+  type EmbedAnswer,
+  type EmbedRequest,
+  embed,
+  type PreviewAnswer,
+  type PreviewRequest,
+  predict,
+  previewPrompt,
+  type RankedPair,
+} from "./calls.ts";
 export type { Remaining } from "./countdown.ts";
 export { createGreenroom, type Greenroom, type GreenroomOptions } from "./greenroom.ts";
 export { closeVerdict, createLink, type Link, type LinkOptions, type LinkStatus } from "./link.ts";
