@@ -15,7 +15,8 @@ export {
 } from "./calls.ts";
 export type { Remaining } from "./countdown.ts";
 export { createGreenroom, type Greenroom, type GreenroomOptions } from "./greenroom.ts";
-export { closeVerdict, createLink, type Link, type LinkOptions, type LinkStatus } from "./link.ts";
+export { closeVerdict } from "./line.ts";
+export { createLink, type Link, type LinkOptions, type LinkStatus } from "./link.ts";
 export { LINK_TABLE, type LinkEvent, type LinkState, nextLinkState } from "./link-table.ts";
 export { asSnapshot, parseMessage, type ServerMessage } from "./messages.ts";
 export * from "./protocol.gen.ts";

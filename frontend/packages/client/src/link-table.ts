@@ -1,6 +1,6 @@
 /**
- * Where the line to the server stands. The table is the whole behaviour of the states; `link.ts` only owns the
- * sockets and timers that feed it events.
+ * Where the line to the server stands. The table is the whole behaviour of the states; `link.ts` only feeds it the
+ * events of the socket (`line.ts`) and of the polls (`poller.ts`). `docs/link-states.md` is drawn from it.
  *
  * The socket carries everything. When it gives nothing in time or is lost, `GET /status` is polled *beside* the
  * attempts to get it back, so that a proxy without WebSockets costs smoothness and nothing else.
@@ -19,44 +19,46 @@ export type LinkEvent =
   | "finished"
   | "stop";
 
-const ENDINGS = { refused: "stopped", finished: "stopped", stop: "stopped" } as const;
+/** Why, where no server said it better: for logs and for people who ask. */
+export const LINK_REASONS: Record<LinkEvent, string> = {
+  start: "connecting",
+  frame: "the server speaks",
+  lost: "the socket was lost",
+  silent: "nothing was heard for too long",
+  poll_ok: "the socket is silent; asking by HTTP",
+  poll_failed: "the server does not answer",
+  network_gone: "this device is offline",
+  refused: "the server refused",
+  finished: "the server is done",
+  stop: "stopped by the page",
+};
 
-/** A socket is lost, or has not spoken yet: polls decide what a person is told meanwhile. */
-const WITHOUT_SOCKET = {
-  ...ENDINGS,
+/** Whatever a running link hears leads somewhere; the rows name where they differ. */
+const RUNNING = {
   frame: "live",
+  lost: "reconnecting",
+  silent: "reconnecting",
   poll_ok: "polling",
+  poll_failed: "reconnecting",
   network_gone: "offline",
+  refused: "stopped",
+  finished: "stopped",
+  stop: "stopped",
 } as const;
 
 export const LINK_TABLE: Record<LinkState, Partial<Record<LinkEvent, LinkState>>> = {
   idle: { start: "connecting", stop: "idle" },
-  connecting: { ...WITHOUT_SOCKET, lost: "reconnecting", silent: "reconnecting", poll_failed: "connecting" },
-  live: { ...ENDINGS, frame: "live", lost: "reconnecting", silent: "reconnecting" },
-  reconnecting: {
-    ...WITHOUT_SOCKET,
-    lost: "reconnecting",
-    silent: "reconnecting",
-    poll_failed: "reconnecting",
-  },
-  polling: { ...WITHOUT_SOCKET, lost: "polling", silent: "polling", poll_failed: "reconnecting" },
-  offline: { ...WITHOUT_SOCKET, lost: "offline", silent: "offline", poll_failed: "reconnecting" },
+  connecting: { ...RUNNING, poll_failed: "connecting" },
+  live: { ...RUNNING, poll_ok: "live", poll_failed: "live" },
+  reconnecting: RUNNING,
+  polling: { ...RUNNING, lost: "polling", silent: "polling" },
+  offline: { ...RUNNING, lost: "offline", silent: "offline" },
   stopped: { start: "connecting", stop: "stopped" },
 };
-
-export class IllegalLinkEvent extends Error {
-  constructor(
-    readonly state: LinkState,
-    readonly event: LinkEvent,
-  ) {
-    super(`The link cannot take "${event}" while ${state}.`);
-    this.name = "IllegalLinkEvent";
-  }
-}
 
 /** Raises on an event that the table does not list, and changes nothing. */
 export function nextLinkState(state: LinkState, event: LinkEvent): LinkState {
   const next = LINK_TABLE[state][event];
-  if (next === undefined) throw new IllegalLinkEvent(state, event);
+  if (next === undefined) throw new Error(`The link cannot take "${event}" while ${state}.`);
   return next;
 }

@@ -4,78 +4,88 @@ import type { InitState } from "./protocol.gen.ts";
 import type { Seams } from "./seams.ts";
 
 export interface PollerEvents {
-  onAnswer(snapshot: InitState): void;
+  onSnapshot(snapshot: InitState): void;
   onFailure(): void;
+  /** Asking again would not help: `detail` says why, for people. */
+  onRefusal(httpStatus: number, detail: string): void;
 }
 
 export interface Poller {
-  /** Idempotent. `immediately` asks at once instead of after the first step. */
-  start(immediately?: boolean): void;
+  /** Asks again and again. Idempotent. */
+  start(): void;
   stop(): void;
-  /** One question beside whatever runs. */
-  once(): void;
+  /** Asks now, beside whatever runs; does nothing while an answer is awaited. */
+  ask(): void;
 }
+
+type Report = (events: PollerEvents) => void;
 
 const TIMEOUT_MS = 5_000;
 
 /** Asks `GET /status`, which is always 200: a polled 425 would paint the person's console red. */
 export function createPoller(seams: Seams, url: string, events: PollerEvents): Poller {
-  const { timers, random } = seams;
-  // Each start is a run of its own: the answer of an earlier one must not schedule a second loop.
-  let run: object | null = null;
+  const { timers, random, page } = seams;
+  let isLooping = false;
   let attempt = 0;
-  let timer: unknown = null;
-  const open = new Set<AbortController>();
+  /** Either the next question or the deadline of the one that is out: never both. */
+  let timer: unknown;
+  let asked: AbortController | null = null;
 
-  function schedule(current: object): void {
-    timer = timers.set(() => void round(current), pollDelay(attempt, random));
+  function set(callback: () => void, milliseconds: number): void {
+    timers.clear(timer);
+    timer = timers.set(callback, milliseconds);
+  }
+
+  function schedule(): void {
+    set(ask, pollDelay(attempt, random, page.isHidden()));
     attempt += 1;
   }
 
-  async function round(current: object): Promise<void> {
-    await ask();
-    if (run === current) schedule(current);
-  }
-
-  async function ask(): Promise<void> {
+  function ask(): void {
+    if (asked !== null) return;
     const abort = new AbortController();
-    open.add(abort);
-    const timeout = timers.set(() => abort.abort(), TIMEOUT_MS);
-    const snapshot = await readStatus(seams, url, abort.signal);
-    timers.clear(timeout);
-    if (!open.delete(abort)) return;
-    if (snapshot === null) events.onFailure();
-    else events.onAnswer(snapshot);
+    asked = abort;
+    // An answer that was given up, or came after its deadline, is none.
+    const settle = (report: Report) => {
+      if (asked !== abort) return;
+      asked = null;
+      timers.clear(timer);
+      if (isLooping) schedule();
+      report(events);
+    };
+    set(() => {
+      settle(failure);
+      abort.abort();
+    }, TIMEOUT_MS);
+    readStatus(seams, url, abort.signal).then(settle, () => settle(failure));
   }
 
   return {
-    start(immediately = false) {
-      if (run !== null) return;
-      run = {};
-      attempt = 0;
-      if (immediately) void round(run);
-      else schedule(run);
+    ask,
+    start() {
+      if (isLooping) return;
+      isLooping = true;
+      attempt = asked === null ? 0 : 1;
+      if (asked === null) schedule();
     },
     stop() {
-      run = null;
+      isLooping = false;
       timers.clear(timer);
-      // Forgotten before aborted: an answer that was given up is no failure of the server.
-      const abandoned = [...open];
-      open.clear();
-      for (const abort of abandoned) abort.abort();
-    },
-    once() {
-      if (open.size === 0) void ask();
+      const abort = asked;
+      asked = null;
+      abort?.abort();
     },
   };
 }
 
-async function readStatus(seams: Seams, url: string, signal: AbortSignal): Promise<InitState | null> {
-  try {
-    const response = await seams.fetch(url, { signal, cache: "no-store" });
-    const body: unknown = await response.json();
-    return isRecord(body) ? asSnapshot(body.snapshot) : null;
-  } catch {
-    return null;
-  }
+const failure: Report = (events) => events.onFailure();
+
+async function readStatus(seams: Seams, url: string, signal: AbortSignal): Promise<Report> {
+  const response = await seams.fetch(url, { signal, cache: "no-store" });
+  const body: unknown = await response.json();
+  if (!isRecord(body)) return failure;
+  if (body.type === "/problems/unknown-model")
+    return (events) => events.onRefusal(response.status, String(body.detail));
+  const snapshot = asSnapshot(body.snapshot);
+  return snapshot === null ? failure : (events) => events.onSnapshot(snapshot);
 }
