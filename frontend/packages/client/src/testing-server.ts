@@ -27,7 +27,7 @@ export interface FakeServerOptions {
   models?: readonly string[];
   /** What a guarded call gets before its models are ready. Default: 425. */
   notReadyStatus?: 425 | 503 | 202;
-  /** One key, one run: a repeated call gets the first one's answer. Default: false. */
+  /** One key, one run, also over a restart: a repeated call gets the first one's answer. Default: false. */
   honoursIdempotencyKey?: boolean;
   /** In [0, 1), for the page's jitter. Default: always one half. */
   random?: () => number;
@@ -190,7 +190,6 @@ export class FakeServer {
     this.begunAt = this.time.elapsed();
     this.publishedAt = this.serverNow();
     this.models = this.freshModels();
-    this.keyed.clear();
     this.beat();
   }
 
@@ -216,6 +215,13 @@ export class FakeServer {
   say(message: unknown): void {
     this.quietMs = 0;
     for (const line of this.network.lines) line.send(JSON.stringify(message));
+  }
+
+  /** A snapshot with members that are not true, as a faulty server might publish it. The next one is true again. */
+  lie(changes: Partial<InitState>): void {
+    this.seq += 1;
+    for (const line of this.network.lines)
+      line.send(JSON.stringify({ ...this.snapshot(scopeOf(line.url)), ...changes }));
   }
 
   /** A frame that cannot be understood, to every open socket. */
