@@ -31,17 +31,15 @@ export function withEstimate(
   if (estimatedSeconds === null) return countdown;
   const endsAt = now + estimatedSeconds * 1_000;
   if (countdown === null) return { endsAt, lowestShown: estimatedSeconds };
-  const lowestShown = lowestSoFar(countdown, now);
-  const kept = isSameEstimate(countdown.endsAt, endsAt, now) ? countdown.endsAt : endsAt;
-  return kept === countdown.endsAt && lowestShown === countdown.lowestShown
-    ? countdown
-    : { endsAt: kept, lowestShown };
+  const shown = withLook(countdown, now);
+  return isSameEstimate(countdown.endsAt, endsAt, now) ? shown : { ...shown, endsAt };
 }
 
-/** What the clock has shown since the last estimate counts as well. One that ran out stays so: a number that comes
- * and goes is believed by nobody. */
-function lowestSoFar({ endsAt, lowestShown }: Countdown, now: number): number {
-  return Math.min(lowestShown, Math.max(0, Math.ceil((endsAt - now) / 1_000)));
+/** What the clock shows now was shown as well, whatever the clock or the next estimate says later. One that ran out
+ * stays so: a number that comes and goes is believed by nobody. */
+export function withLook(countdown: Countdown, now: number): Countdown {
+  const lowestShown = Math.max(0, Math.ceil((countdown.endsAt - now) / 1_000));
+  return lowestShown < countdown.lowestShown ? { ...countdown, lowestShown } : countdown;
 }
 
 function isSameEstimate(before: number, after: number, now: number): boolean {

@@ -14,6 +14,8 @@ export interface GreenroomOptions {
   url?: string;
   /** A label in the server's logs, never a credential. 1-64 of A-Za-z0-9_- */
   clientId?: string;
+  /** Follow these models. Default: the required ones. A name that the server does not know stops the link. */
+  models?: readonly string[];
   queue?: Partial<QueueLimits>;
   /** Whether the server behind this URL runs a request with a known Idempotency-Key once only. Default: no. */
   honoursIdempotencyKey?(url: string): boolean;
@@ -52,79 +54,103 @@ export function createGreenroom(options: GreenroomOptions = {}): Greenroom {
     ...options.seams,
     ...(options.fetch && { fetch: options.fetch }),
   };
-  const base = (options.url ?? globalThis.location?.origin ?? "").replace(/\/+$/, "");
+  const url = (options.url ?? globalThis.location?.origin ?? "").replace(/\/+$/, "");
+  const query = options.models?.length ? `?models=${options.models.map(encodeURIComponent)}` : "";
   const store = createReadinessStore(seams.clock);
   const { fetch, queue, ...room } = createReadyFetch({
+    ...options,
     seams,
     readiness: store,
-    ...(options.queue && { limits: options.queue }),
-    ...(options.honoursIdempotencyKey && { honoursIdempotencyKey: options.honoursIdempotencyKey }),
-    ...(options.shelf && { shelf: options.shelf }),
-    ...(options.onQueueEvent && { onEvent: options.onQueueEvent }),
+    limits: options.queue ?? {},
+    onEvent: (event) => options.onQueueEvent?.(event),
   });
   const link = (options.createLink ?? createLink)({
-    socketUrl: `${base.replace(/^http/, "ws")}/ws/init/${options.clientId ?? newClientId(seams.random)}`,
-    statusUrl: `${base}/status`,
+    socketUrl: `${url.replace(/^http/, "ws")}/ws/init/${options.clientId ?? newClientId(seams.random)}${query}`,
+    statusUrl: `${url}/status${query}`,
     seams,
     onSnapshot: store.accept,
     onStatus: store.setLink,
-    ...(options.onMessage && { onMessage: options.onMessage }),
+    onMessage: (message) => options.onMessage?.(message),
   });
   const ticker = createTicker(seams, store);
-  const start = () => {
+  const holding = createHolding(seams, start, stop);
+
+  function start(): void {
+    ticker.start();
     link.start();
     room.start();
-    ticker.start();
-  };
-  const stop = () => {
-    link.stop();
+  }
+
+  function stop(): void {
+    holding.forget();
     room.stop();
+    link.stop();
     ticker.stop();
-  };
-  const retain = createRetain(seams, start, stop);
+  }
+
   return {
-    url: base,
+    url,
     store,
     link,
     queue,
     fetch,
     start,
     stop,
-    retain,
-    retryModel: (name) => retryModel(seams, base, name),
+    retain: holding.retain,
+    retryModel: (name) => retryModel(seams, url, name),
   };
 }
 
-/** Lets countdowns move between snapshots; the numbers come from the clock, not from counting ticks. */
-function createTicker(seams: Seams, store: ReadinessStore): { start(): void; stop(): void } {
+/**
+ * Lets countdowns move between snapshots, and sleeps while none does; the numbers come from the clock, not from
+ * counting ticks.
+ */
+function createTicker({ timers }: Seams, store: ReadinessStore): { start(): void; stop(): void } {
   let timer: unknown = null;
-  const tick = () => {
-    store.tick();
-    timer = seams.timers.set(tick, TICK_MS);
-  };
-  const stop = () => seams.timers.clear(timer);
+  let isRunning = false;
+
+  function follow(): void {
+    if (isRunning) timer ??= timers.set(tick, TICK_MS);
+  }
+
+  function tick(): void {
+    timer = null;
+    if (store.tick()) follow();
+  }
+
+  store.subscribe(follow);
   return {
-    stop,
     start() {
-      stop();
-      tick();
+      isRunning = true;
+      follow();
+    },
+    stop() {
+      isRunning = false;
+      timers.clear(timer);
+      timer = null;
     },
   };
 }
 
 /** StrictMode mounts, unmounts and mounts again within one turn: that must not cost a socket. */
-function createRetain(seams: Seams, start: () => void, stop: () => void): () => () => void {
+function createHolding({ timers }: Seams, start: () => void, stop: () => void) {
   let holders = 0;
-  return () => {
-    holders += 1;
-    start();
-    let isHeld = true;
-    return () => {
-      if (!isHeld) return;
-      isHeld = false;
-      holders -= 1;
-      seams.timers.set(() => holders === 0 && stop(), 0);
-    };
+  let timer: unknown;
+  const forget = () => timers.clear(timer);
+  return {
+    forget,
+    retain(): () => void {
+      holders += 1;
+      start();
+      let isHeld = true;
+      return () => {
+        if (!isHeld) return;
+        isHeld = false;
+        holders -= 1;
+        forget();
+        timer = timers.set(() => holders > 0 || stop(), 0);
+      };
+    },
   };
 }
 
@@ -138,5 +164,5 @@ async function retryModel(seams: Seams, base: string, name: string): Promise<Ret
 
 /** `crypto.randomUUID` exists on secure origins only; a label needs no secrecy. */
 function newClientId(random: Random): string {
-  return `web-${Array.from({ length: 12 }, () => Math.floor(random() * 36).toString(36)).join("")}`;
+  return `web-${random().toString(36).slice(2)}`;
 }

@@ -16,8 +16,8 @@ export {
 export type { Remaining } from "./countdown.ts";
 export { createGreenroom, type Greenroom, type GreenroomOptions } from "./greenroom.ts";
 export { closeVerdict } from "./line.ts";
-export { createLink, type Link, type LinkOptions, type LinkStatus } from "./link.ts";
-export { LINK_TABLE, type LinkEvent, type LinkState, nextLinkState } from "./link-table.ts";
+export { createLink, type Link, type LinkOptions } from "./link.ts";
+export { LINK_TABLE, type LinkEvent, type LinkState, type LinkStatus, nextLinkState } from "./link-table.ts";
 export { asSnapshot, parseMessage, type ServerMessage } from "./messages.ts";
 export * from "./protocol.gen.ts";
 export { DEFAULT_QUEUE_LIMITS, type QueueEntry, type QueueLimits, type RefusedReason } from "./queue.ts";

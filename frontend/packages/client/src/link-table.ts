@@ -19,19 +19,15 @@ export type LinkEvent =
   | "finished"
   | "stop";
 
-/** Why, where no server said it better: for logs and for people who ask. */
-export const LINK_REASONS: Record<LinkEvent, string> = {
-  start: "connecting",
-  frame: "the server speaks",
-  lost: "the socket was lost",
-  silent: "nothing was heard for too long",
-  poll_ok: "the socket is silent; asking by HTTP",
-  poll_failed: "the server does not answer",
-  network_gone: "this device is offline",
-  refused: "the server refused",
-  finished: "the server is done",
-  stop: "stopped by the page",
-};
+export interface LinkStatus {
+  state: LinkState;
+  /** The close code, 4000 and the HTTP status where a poll was refused for good, or 0 where no server said one. */
+  code: number;
+  /** Why it stands there, for logs and for people who ask: the server's words, in English, or else the event. */
+  reason: string;
+}
+
+export const IDLE: LinkStatus = { state: "idle", code: 0, reason: "not started" };
 
 /** Whatever a running link hears leads somewhere; the rows name where they differ. */
 const RUNNING = {

@@ -1,17 +1,11 @@
 import { createLine } from "./line.ts";
-import { LINK_REASONS, type LinkEvent, type LinkState, nextLinkState } from "./link-table.ts";
+import { IDLE, type LinkEvent, type LinkStatus, nextLinkState } from "./link-table.ts";
 import type { ServerMessage } from "./messages.ts";
 import { createPoller } from "./poller.ts";
 import { CLOSE_CODES, type InitState } from "./protocol.gen.ts";
 import type { Seams } from "./seams.ts";
 
-export interface LinkStatus {
-  state: LinkState;
-  /** The close code, the HTTP status of a refusal, or 0 where no server said one. */
-  code: number;
-  /** Why it stands there, in English, for logs and for people who ask. */
-  reason: string;
-}
+export type { LinkStatus } from "./link-table.ts";
 
 export interface LinkOptions {
   socketUrl: string;
@@ -30,7 +24,6 @@ export interface Link {
   status(): LinkStatus;
 }
 
-export const IDLE: LinkStatus = { state: "idle", code: 0, reason: "not started" };
 /** A server that drains says when to come back; it may not send us away for good. */
 const LONGEST_DRAIN_MS = 60_000;
 
@@ -41,7 +34,7 @@ export function createLink(options: LinkOptions): Link {
   /** There exactly while the link runs. */
   let unsubscribe: (() => void) | null = null;
 
-  function move(event: LinkEvent, code = 0, reason = LINK_REASONS[event]): void {
+  function move(event: LinkEvent, code = 0, reason: string = event): void {
     const state = nextLinkState(status.state, event);
     // What keeps it where it is says less than what brought it there; but each lost socket may say something new.
     const isNews = state === "reconnecting" && code !== 0 && code !== status.code;
@@ -68,7 +61,8 @@ export function createLink(options: LinkOptions): Link {
       poller.start();
       move("network_gone");
     },
-    onRefusal: (httpStatus, detail) => end("refused", httpStatus, detail),
+    // The server's own close codes are built in the same way.
+    onRefusal: (httpStatus, detail) => end("refused", 4_000 + httpStatus, detail),
   });
 
   const line = createLine(seams, options.socketUrl, {

@@ -1,6 +1,13 @@
-import { type Countdown, isSameRemaining, type Remaining, remaining, withEstimate } from "./countdown.ts";
-import type { LinkStatus } from "./link.ts";
-import type { InitState, ModelError, ModelState, Phase, Status } from "./protocol.gen.ts";
+import {
+  type Countdown,
+  isSameRemaining,
+  type Remaining,
+  remaining,
+  withEstimate,
+  withLook,
+} from "./countdown.ts";
+import type { LinkStatus } from "./link-table.ts";
+import type { InitState, ModelError, Phase, Status } from "./protocol.gen.ts";
 
 /**
  * What one scope looks like to a person. Pure: snapshots and the time go in, a new state comes out, and an older
@@ -58,14 +65,15 @@ export function accept(state: ReadinessState, snapshot: InitState, now: number):
   const change = explain(state.snapshot, snapshot);
   const isFresh = change !== null || state.snapshot === null;
   const isNewCount = isFresh || attempts(snapshot) > attempts(state.snapshot);
+  const isOver = snapshot.ready || snapshot.status === "error";
   const progress = honestProgress(snapshot);
   const countdown = withEstimate(isNewCount ? null : state.countdown, snapshot.estimated_seconds, now);
   return {
     snapshot,
     receivedAt: now,
     highWater: isFresh || snapshot.ready ? progress : Math.max(state.highWater, progress),
-    countdown: snapshot.ready ? null : countdown,
-    explanation: change ?? state.explanation,
+    countdown: isOver ? null : countdown,
+    explanation: snapshot.ready ? null : (change ?? state.explanation),
     retiredEpochs: retired(state, snapshot),
   };
 }
@@ -103,51 +111,53 @@ function honestProgress(snapshot: InitState): number {
 
 export function view(state: ReadinessState, link: LinkStatus, now: number): ReadinessView {
   const { snapshot } = state;
-  if (snapshot === null) return { ...EMPTY_VIEW, link };
-  const failed = snapshot.models.find((model) => model.phase === "failed") ?? null;
+  const models = snapshot?.models ?? [];
+  const failed = models.find((model) => model.phase === "failed");
   return {
-    phase: snapshot.phase,
-    ready: snapshot.ready,
-    status: snapshot.status,
+    phase: snapshot?.phase ?? "connecting",
+    ready: snapshot?.ready ?? false,
+    status: snapshot?.status ?? null,
     progress: state.highWater,
-    message: snapshot.message,
-    remaining: snapshot.ready ? { kind: "unknown" } : remaining(state.countdown, now),
+    message: snapshot?.message ?? "Connecting to the server",
+    remaining: remaining(state.countdown, now),
     stalledSeconds: stalledSeconds(state, now),
     explanation: state.explanation,
-    error: failed?.error ?? snapshot.models.find((model) => model.error)?.error ?? null,
+    error: failed?.error ?? models.find((model) => model.error)?.error ?? null,
     failedModel: failed?.name ?? null,
-    retryInSeconds: retryInSeconds(snapshot.models, state.receivedAt, snapshot.at, now),
+    retryInSeconds: retryInSeconds(state, now),
     link,
     snapshot,
   };
 }
 
-const EMPTY_VIEW: Omit<ReadinessView, "link"> = {
-  phase: "connecting",
-  ready: false,
-  status: null,
-  progress: 0,
-  message: "Connecting to the server",
-  remaining: { kind: "unknown" },
-  stalledSeconds: 0,
-  explanation: null,
-  error: null,
-  failedModel: null,
-  retryInSeconds: null,
-  snapshot: null,
-};
+/** The wall clock may be set back; a duration may not. */
+function secondsSince({ receivedAt }: ReadinessState, now: number): number {
+  return Math.max(0, (now - receivedAt) / 1_000);
+}
 
-function stalledSeconds({ snapshot, receivedAt }: ReadinessState, now: number): number {
+function stalledSeconds(state: ReadinessState, now: number): number {
+  const { snapshot } = state;
   if (snapshot === null || snapshot.ready || snapshot.stalled_seconds === 0) return 0;
-  return snapshot.stalled_seconds + Math.max(0, Math.floor((now - receivedAt) / 1_000));
+  return snapshot.stalled_seconds + Math.floor(secondsSince(state, now));
 }
 
 /** Counted from the server's own `at`, so that a person's wrong clock does not show "in 3 hours". */
-function retryInSeconds(models: ModelState[], receivedAt: number, at: string, now: number): number | null {
-  const tries = models.map((model) => model.retry_at).filter((moment) => moment !== null);
-  const waits = tries.map((moment) => Date.parse(moment) - Date.parse(at)).filter(Number.isFinite);
-  if (waits.length === 0) return null;
-  return Math.max(0, Math.ceil((Math.min(...waits) - (now - receivedAt)) / 1_000));
+function retryInSeconds(state: ReadinessState, now: number): number | null {
+  const { models, at } = state.snapshot ?? { models: [], at: "" };
+  const waits = models.map(({ retry_at }) => Date.parse(retry_at ?? "") - Date.parse(at));
+  const known = waits.filter(Number.isFinite);
+  if (known.length === 0) return null;
+  return Math.max(0, Math.ceil(Math.min(...known) / 1_000 - secondsSince(state, now)));
+}
+
+/** Whether the clock alone can change what is shown. */
+export function isMoving({ remaining, stalledSeconds, retryInSeconds }: ReadinessView): boolean {
+  return remaining.kind !== "unknown" || stalledSeconds > 0 || Boolean(retryInSeconds);
+}
+
+/** Remembers what the clock has shown: it may be set back, the numbers may not. */
+export function looked(state: ReadinessState, now: number): ReadinessState {
+  return state.countdown === null ? state : { ...state, countdown: withLook(state.countdown, now) };
 }
 
 export function isSameView(left: ReadinessView, right: ReadinessView): boolean {

@@ -5,20 +5,15 @@ export function scopeKey(scope: readonly string[] | null): string {
   return scope === null ? "" : [...new Set(scope)].sort().join(",");
 }
 
-export function covers(snapshot: InitState, scope: readonly string[]): boolean {
-  return scope.every((name) => snapshot.models.some((model) => model.name === name));
-}
-
 /**
  * What a snapshot says about some of its models: the least advanced one speaks for all, as on the server.
  * `null` when it does not list them all.
  */
 export function project(snapshot: InitState, scope: readonly string[]): InitState | null {
   if (scopeKey(snapshot.scope) === scopeKey(scope)) return snapshot;
-  if (scope.length === 0 || !covers(snapshot, scope)) return null;
   const models = snapshot.models.filter((model) => scope.includes(model.name));
-  const slowest = leastAdvanced(models);
-  if (slowest === undefined) return null;
+  const [slowest] = [...models].sort((left, right) => rank(left.phase) - rank(right.phase));
+  if (slowest === undefined || models.length < new Set(scope).size) return null;
   const ready = slowest.phase === "ready";
   return {
     ...snapshot,
@@ -32,10 +27,6 @@ export function project(snapshot: InitState, scope: readonly string[]): InitStat
     estimate_basis: slowest.estimate_basis,
     status: projectedStatus(models, ready),
   };
-}
-
-function leastAdvanced(models: ModelState[]): ModelState | undefined {
-  return [...models].sort((left, right) => rank(left.phase) - rank(right.phase))[0];
 }
 
 function rank(phase: Phase): number {

@@ -1,9 +1,11 @@
-import type { LinkStatus } from "./link.ts";
+import { IDLE, type LinkStatus } from "./link-table.ts";
 import type { InitState } from "./protocol.gen.ts";
 import {
   accept,
   INITIAL_READINESS,
+  isMoving,
   isSameView,
+  looked,
   type ReadinessState,
   type ReadinessView,
   view,
@@ -17,8 +19,8 @@ export interface ReadinessStore {
   /** From the body of a refusal: speaks for the models that one call needs. */
   acceptRefusal(snapshot: InitState): void;
   setLink(link: LinkStatus): void;
-  /** Lets the countdowns follow the clock. */
-  tick(): void;
+  /** Lets the countdowns follow the clock; `false` when the clock alone changes nothing until more is heard. */
+  tick(): boolean;
   /** The same object until something a person can see has changed. */
   getView(scope?: readonly string[] | null): ReadinessView;
   /** `null` when nothing here can tell. */
@@ -32,7 +34,6 @@ interface Entry {
   view: ReadinessView;
 }
 
-const IDLE: LinkStatus = { state: "idle", code: 0, reason: "not started" };
 /** Scopes come from code, not from people; this only keeps a mistake from growing without end. */
 const MAX_SCOPES = 32;
 
@@ -40,51 +41,45 @@ export function createReadinessStore(clock: Clock): ReadinessStore {
   const listeners = new Set<() => void>();
   const entries = new Map<string, Entry>();
   let link = IDLE;
-  const main = newEntry(null);
-  entries.set("", main);
-
-  function newEntry(scope: readonly string[] | null): Entry {
-    const state = INITIAL_READINESS;
-    return { scope, state, view: view(state, link, clock.now()) };
-  }
+  const main = entryOf(null);
 
   function entryOf(scope: readonly string[] | null): Entry {
     const key = scopeKey(scope);
     const known = entries.get(key);
     if (known) return known;
-    const entry = newEntry(scope);
+    const state = INITIAL_READINESS;
+    const entry: Entry = { scope, state, view: view(state, link, clock.now()) };
     if (entries.size < MAX_SCOPES) entries.set(key, entry);
-    const snapshot = main.state.snapshot;
-    if (snapshot !== null) feed(entry, snapshot);
+    if (scope !== null) feed(entry, main.state.snapshot);
     return entry;
   }
 
-  function feed(entry: Entry, snapshot: InitState): void {
-    const part = entry.scope === null ? snapshot : project(snapshot, entry.scope);
+  function feed(entry: Entry, snapshot: InitState | null): void {
+    const part = snapshot && entry.scope ? project(snapshot, entry.scope) : snapshot;
     if (part === null) return;
     entry.state = accept(entry.state, part, clock.now());
     refresh(entry);
   }
 
-  function refresh(entry: Entry): boolean {
+  function refresh(entry: Entry): void {
+    entry.state = looked(entry.state, clock.now());
     const next = view(entry.state, link, clock.now());
-    if (isSameView(entry.view, next)) return false;
-    entry.view = next;
-    return true;
+    if (!isSameView(entry.view, next)) entry.view = next;
   }
 
-  function refreshAll(): void {
-    const changed = [...entries.values()].map(refresh);
-    if (changed.some(Boolean)) notify();
-  }
-
-  function notify(): void {
-    for (const listener of [...listeners]) listener();
+  /** Listeners hear of it only when a person could see it. */
+  function change(update: (entry: Entry) => void, changed: Iterable<Entry> = entries.values()): void {
+    let isSeen = false;
+    for (const entry of [...changed]) {
+      const before = entry.view;
+      update(entry);
+      isSeen ||= entry.view !== before;
+    }
+    if (isSeen) for (const listener of [...listeners]) listener();
   }
 
   function acceptAll(snapshot: InitState): void {
-    for (const entry of entries.values()) feed(entry, snapshot);
-    notify();
+    change((entry) => feed(entry, snapshot));
   }
 
   /** Without news of its own no scope can be waited for: the asker must ask again by the clock. */
@@ -98,14 +93,19 @@ export function createReadinessStore(clock: Clock): ReadinessStore {
     acceptRefusal(snapshot) {
       const known = main.state.snapshot;
       if (known !== null && scopeKey(known.scope) === scopeKey(snapshot.scope)) return acceptAll(snapshot);
-      feed(entryOf(snapshot.scope), snapshot);
-      notify();
+      // Rounds are counted per scope; what is shown of this one comes from the followed scope, with its count.
+      const isCounted = known?.epoch === snapshot.epoch && isFollowed(snapshot.scope);
+      const round = isCounted ? known.round : snapshot.round;
+      change((entry) => feed(entry, { ...snapshot, round }), [entryOf(snapshot.scope)]);
     },
     setLink(status) {
       link = status;
-      refreshAll();
+      change(refresh);
     },
-    tick: refreshAll,
+    tick() {
+      change(refresh);
+      return [...entries.values()].some((entry) => isMoving(entry.view));
+    },
     getView: (scope = null) => entryOf(scope).view,
     isReady(scope) {
       if (link.state === "stopped" || !isFollowed(scope)) return null;
