@@ -4,6 +4,7 @@ import { GoldenPairs } from "./GoldenPairs";
 import { PreviewForm } from "./PreviewForm";
 import { PreviewResult } from "./PreviewResult";
 import { usePreview } from "./usePreview";
+import { WhileWaiting } from "./WhileWaiting";
 
 export function App() {
   const { state, current, earlier, ask, cancel } = usePreview();
@@ -23,7 +24,9 @@ export function App() {
         <EarlierResults answers={earlier} />
         <GoldenPairs />
       </main>
-      <ModelLoadingOverlay />
+      <ModelLoadingOverlay>
+        <WhileWaiting hasEarlier={earlier.length > 0} />
+      </ModelLoadingOverlay>
     </>
   );
 }

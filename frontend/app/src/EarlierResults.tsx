@@ -1,6 +1,7 @@
 import { useState } from "react";
 import type { Answer } from "./earlier";
 import { ScoredPairs } from "./PreviewResult";
+import { EARLIER_RESULTS } from "./WhileWaiting";
 
 const WHEN = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
 
@@ -8,7 +9,7 @@ const WHEN = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "sh
 export function EarlierResults({ answers }: { answers: readonly Answer[] }) {
   if (answers.length === 0) return null;
   return (
-    <details className="browse panel" id="earlier-results">
+    <details className="browse panel" id={EARLIER_RESULTS}>
       <summary>Earlier results</summary>
       <ul className="library" aria-label="Earlier results">
         {answers.map((answer) => (

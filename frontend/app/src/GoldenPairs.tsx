@@ -1,6 +1,7 @@
 import { useEffect, useState } from "react";
 import { type GoldenPair, goldenPairs } from "./api";
 import { detailOf } from "./usePreview";
+import { GOLDEN_PAIRS } from "./WhileWaiting";
 
 type Loaded =
   | { kind: "loading" }
@@ -11,7 +12,11 @@ type Loaded =
 export function GoldenPairs() {
   const [isOpen, setIsOpen] = useState(false);
   return (
-    <details className="browse panel" onToggle={(event) => setIsOpen(event.currentTarget.open)}>
+    <details
+      className="browse panel"
+      id={GOLDEN_PAIRS}
+      onToggle={(event) => setIsOpen(event.currentTarget.open)}
+    >
       <summary>Browse golden pairs</summary>
       {isOpen && <List />}
     </details>

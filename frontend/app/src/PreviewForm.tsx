@@ -1,10 +1,11 @@
 import type { ReadinessView } from "@greenroom/client";
-import { useModelReadiness, useRequestQueue } from "@greenroom/react";
+import { useModelReadiness, useRequestQueue, useWaitHint } from "@greenroom/react";
 import { type FormEvent, type KeyboardEvent, useId, useState } from "react";
 import { PREVIEW_LABEL } from "./api";
 import { useDraft } from "./draft";
 import { EXAMPLES } from "./example";
 import type { PreviewState } from "./usePreview";
+import { DESCRIPTION } from "./WhileWaiting";
 
 interface PreviewFormProps {
   state: PreviewState;
@@ -16,9 +17,10 @@ export function PreviewForm({ state, onAsk, onCancel }: PreviewFormProps) {
   const [text, setText] = useDraft();
   const [k, setK] = useState("3");
   const [shown, setShown] = useState(0);
-  const ids = { text: useId(), k: useId(), hint: useId() };
+  const ids = { text: DESCRIPTION, k: useId(), hint: useId(), wait: useId() };
 
   const isAsking = state.kind === "asking";
+  const waitHint = useWaitHint();
 
   function submit(event: FormEvent) {
     event.preventDefault();
@@ -71,9 +73,12 @@ export function PreviewForm({ state, onAsk, onCancel }: PreviewFormProps) {
           onChange={(event) => setK(event.target.value)}
         />
         {/* Not `disabled`: that would take the focus away from the person who has just pressed it. */}
-        <button type="submit" className="primary" aria-disabled={isAsking}>
+        <button type="submit" className="primary" aria-disabled={isAsking} aria-describedby={ids.wait}>
           Preview prompt
         </button>
+        <span id={ids.wait} className="wait-hint">
+          {!isAsking && waitHint}
+        </span>
       </div>
       <Notice state={state} onCancel={onCancel} />
     </form>

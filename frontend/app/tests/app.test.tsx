@@ -144,6 +144,33 @@ test("golden pairs can be browsed while the model loads", async () => {
   expect((await screen.findByRole("list", { name: "Golden pairs" })).textContent).toContain("200 brackets");
 });
 
+test("the card offers what can be done without the model, and takes people there", async () => {
+  await written(() => Response.json(ANSWER));
+  await screen.findByText("The whole prompt");
+  cleanup();
+  vi.stubGlobal("fetch", async () => Response.json([PAIR]));
+  const { say, advance } = stage(<App />);
+  await say(example("hello"), snapshot("loading"));
+  await advance(500);
+  await userEvent.click(await screen.findByRole("button", { name: "Keep writing" }));
+  expect(screen.getByLabelText("Request for quotation")).toBe(document.activeElement);
+  await userEvent.click(screen.getByRole("button", { name: "Browse golden pairs" }));
+  expect(await screen.findByRole("list", { name: "Golden pairs" })).toBeTruthy();
+  await userEvent.click(screen.getByRole("button", { name: "Earlier results" }));
+  expect(screen.getByRole("list", { name: "Earlier results" })).toBeTruthy();
+  expect(document.activeElement?.textContent).toBe("Earlier results");
+});
+
+test("the button that needs the model says that it will wait, and until when", async () => {
+  const { say } = stage(<App />);
+  const button = screen.getByRole("button", { name: "Preview prompt" });
+  const hint = () => document.getElementById(button.getAttribute("aria-describedby") ?? "")?.textContent;
+  await say(example("hello"), snapshot("loading", { estimated_seconds: 12 }));
+  expect(hint()).toMatch(/^Goes out when the model is ready, in about 12/);
+  await say(snapshot("ready"));
+  expect(hint()).toBe("");
+});
+
 test("an example fills the form, and a second press brings another", async () => {
   stage(<App />);
   const area = screen.getByLabelText<HTMLTextAreaElement>("Request for quotation");
