@@ -90,6 +90,7 @@ export function createWaitingRoom(onEvent: ((event: QueueEvent) => void) | undef
     add(item, calledAt = Number.POSITIVE_INFINITY) {
       const after = items.findIndex(({ entry }) => entry.queuedAt > calledAt);
       items.splice(after < 0 ? items.length : after, 0, item);
+      if (isListed(item.entry)) relist();
     },
     find: (id) => items.find(({ entry }) => entry.id === id),
     has: (item) => items.includes(item),
