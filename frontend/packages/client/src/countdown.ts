@@ -55,8 +55,3 @@ export function remaining(countdown: Countdown | null, now: number): Remaining {
   if (seconds < 1 || seconds > countdown.lowestShown) return LONGER;
   return { kind: "seconds", seconds };
 }
-
-export function isSameRemaining(left: Remaining, right: Remaining): boolean {
-  if (left.kind !== right.kind) return false;
-  return left.kind !== "seconds" || right.kind !== "seconds" || left.seconds === right.seconds;
-}

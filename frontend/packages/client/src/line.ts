@@ -1,7 +1,7 @@
 import { reconnectDelay, reconnectLaterDelay } from "./delays.ts";
 import { parseMessage, type ServerMessage } from "./messages.ts";
 import { createEar } from "./patience.ts";
-import { CLOSE_CODES, CLOSE_VERDICTS, SUBPROTOCOL } from "./protocol.gen.ts";
+import { type CLOSE_CODES, CLOSE_VERDICTS, SUBPROTOCOL } from "./protocol.gen.ts";
 import type { Random, Seams, Socket } from "./seams.ts";
 
 /**
@@ -31,6 +31,8 @@ export interface LineEvents {
 type Backoff = (attempt: number, random: Random) => number;
 type Verdict = "stop" | "reconnect" | "reconnect_later" | "fail";
 
+/** The type holds the number to the schema; the whole table would travel with every page. */
+const LOST: (typeof CLOSE_CODES)["LOST"] = 1006;
 const FIRST_FRAME_MS = 2_000;
 /** Timers sleep when a laptop does: it looks this often, and judges by the wall clock. */
 const LOOK_MS = 5_000;
@@ -80,7 +82,7 @@ export function createLine(seams: Seams, url: string, events: LineEvents): Line 
         onClose: (code, reason) => mine === generation && closed(code, reason || farewell),
       });
     } catch {
-      closed(CLOSE_CODES.LOST, "the socket could not be opened");
+      closed(LOST, "the socket could not be opened");
     }
   }
 

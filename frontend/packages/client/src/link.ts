@@ -1,11 +1,12 @@
 import { createLine } from "./line.ts";
-import { IDLE, type LinkEvent, type LinkStatus, nextLinkState } from "./link-table.ts";
+import { IDLE, type LinkStatus } from "./link-status.ts";
+import { type LinkEvent, nextLinkState } from "./link-table.ts";
 import type { ServerMessage } from "./messages.ts";
 import { createPoller } from "./poller.ts";
-import { CLOSE_CODES, type InitState } from "./protocol.gen.ts";
+import type { CLOSE_CODES, InitState } from "./protocol.gen.ts";
 import type { Seams } from "./seams.ts";
 
-export type { LinkStatus } from "./link-table.ts";
+export type { LinkStatus } from "./link-status.ts";
 
 export interface LinkOptions {
   socketUrl: string;
@@ -24,6 +25,8 @@ export interface Link {
   status(): LinkStatus;
 }
 
+/** The type holds the number to the schema; the whole table would travel with every page. */
+const SERVICE_RESTART: (typeof CLOSE_CODES)["SERVICE_RESTART"] = 1012;
 /** A server that drains says when to come back; it may not send us away for good. */
 const LONGEST_DRAIN_MS = 60_000;
 
@@ -85,7 +88,7 @@ export function createLink(options: LinkOptions): Link {
   function drain(milliseconds: number): void {
     if (unsubscribe === null) return;
     line.openIn(Math.min(milliseconds, LONGEST_DRAIN_MS));
-    move("lost", CLOSE_CODES.SERVICE_RESTART, "draining");
+    move("lost", SERVICE_RESTART, "draining");
   }
 
   function resync(): void {

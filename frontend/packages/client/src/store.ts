@@ -1,4 +1,4 @@
-import { IDLE, type LinkStatus } from "./link-table.ts";
+import { IDLE, type LinkStatus } from "./link-status.ts";
 import type { InitState } from "./protocol.gen.ts";
 import {
   accept,
