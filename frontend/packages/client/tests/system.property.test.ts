@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
-import { duplicates, isInOrderOfKeys, Stage, type StoryPlan, story, type Told } from "./story.ts";
+import { duplicates, isInOrderOfKeys, Stage, type Told } from "./story.ts";
+import { type StoryPlan, story } from "./story-steps.ts";
 
 /**
  * Random stories over the whole client. A fixed seed in everyday runs, so that they say the same twice;
