@@ -98,8 +98,9 @@ export function createDispatch(
   }
 
   const giveUp: Dispatch["giveUp"] = (item, name, error = new QueueError(name)) => {
-    finish(item, name, () => item.reject(error));
+    // Before the next of its key goes out.
     item.abort.abort(error);
+    finish(item, name, () => item.reject(error));
   };
 
   const refuse: Dispatch["refuse"] = (item, reason, response) =>

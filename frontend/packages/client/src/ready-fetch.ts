@@ -8,6 +8,7 @@ import type { ReadinessStore } from "./store.ts";
 import {
   createWaitingRoom,
   type Item,
+  isListed,
   type QueueEvent,
   type RequestQueue,
   type WaitingRoom,
@@ -78,18 +79,20 @@ export function createReadyFetch(options: ReadyFetchOptions): ReadyRoom {
         pump();
       }),
   };
+  const cancel = (id: string) => {
+    const item = room.find(id);
+    if (!item || !isListed(item.entry)) return false;
+    dispatch.giveUp(item, "cancelled");
+    return true;
+  };
   return {
     fetch: createFetch(options, room, dispatch, pump),
     queue: {
       list: room.list,
       subscribe: room.subscribe,
-      cancel(id) {
-        const item = room.list().some((entry) => entry.id === id) && room.find(id);
-        if (item) dispatch.giveUp(item, "cancelled");
-        return Boolean(item);
-      },
+      cancel,
       cancelAll() {
-        for (const { id } of room.list()) this.cancel(id);
+        for (const { id } of room.list()) cancel(id);
       },
     },
     start() {

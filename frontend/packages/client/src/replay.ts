@@ -13,21 +13,6 @@ export interface Replayable {
 /** RFC 9110 section 9.2.2. */
 const IDEMPOTENT_METHODS = /^(GET|HEAD|OPTIONS|PUT|DELETE)$/;
 
-/** What a `Request` object says besides URL, body and the rest of `RequestInit`. */
-const MEMBERS = [
-  "method",
-  "headers",
-  "mode",
-  "credentials",
-  "cache",
-  "redirect",
-  "referrer",
-  "referrerPolicy",
-  "integrity",
-  "keepalive",
-  "signal",
-] as const;
-
 export function describeRequest(
   input: string | URL | Request,
   own: RequestInit,
@@ -54,8 +39,11 @@ export function isRequestObject(input: string | URL | Request): input is Request
   return typeof input === "object" && "url" in input;
 }
 
+/** A `Request` has the members of `RequestInit` and others, which `fetch` does not look at. */
 function membersOf(request: Request): RequestInit {
-  return Object.fromEntries(MEMBERS.map((name) => [name, request[name]]));
+  const init: Record<string, unknown> = {};
+  for (const name in request) init[name] = request[name as keyof Request];
+  return { ...init, body: null };
 }
 
 /** Infinity: a stream can be read once only, so it never fits a queue. */

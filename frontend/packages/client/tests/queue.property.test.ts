@@ -54,7 +54,7 @@ function createRun(random: () => number) {
   const time = createFakeTime();
   const store = createReadinessStore(time);
   const calls: Call[] = [];
-  const underWay = new Set<Call>();
+  const underWay = new Map<Call, AbortSignal>();
   const hanging = new Set<() => void>();
   const broken: string[] = [];
   let mode: Mode = "answer";
@@ -77,8 +77,9 @@ function createRun(random: () => number) {
     );
     // A thrown error would look like a lost connection.
     if (before.length > 0) broken.push(`${call.id} overtook ${before[0]!.id}`);
-    if ([...underWay].some(ofKey)) broken.push(`${call.id} beside another of its key`);
-    underWay.add(call);
+    if ([...underWay].some(([other, signal]) => ofKey(other) && !signal.aborted))
+      broken.push(`${call.id} beside another of its key`);
+    underWay.set(call, init!.signal!);
     try {
       return await reply(call, init!.signal!);
     } finally {
@@ -148,7 +149,8 @@ function createRun(random: () => number) {
     expect(list.filter(({ state }) => state === "sending").length).toBeLessThanOrEqual(LIMITS.maxConcurrent);
     expect(list.map(({ position }) => position)).toEqual(list.map((_, index) => index + 1));
     for (const { id, isSettled, handled, idempotent } of calls) {
-      const isHere = list.some(({ url }) => url === id) || [...underWay].some((other) => other.id === id);
+      const isHere =
+        list.some(({ url }) => url === id) || [...underWay.keys()].some((other) => other.id === id);
       expect(isSettled || isHere, `${id} is lost`).toBe(true);
       if (!idempotent) expect(handled, `${id} was handled twice`).toBeLessThanOrEqual(1);
     }
