@@ -9,7 +9,7 @@ import {
 } from "../src/index.ts";
 import { LINK_TABLE, type LinkEvent, type LinkState } from "../src/link-table.ts";
 import { patienceMs } from "../src/patience.ts";
-import { createFakeWorld, type FakeWorld } from "../src/testing.ts";
+import { createFakeWorld, type FakeWorld, settle } from "../src/testing.ts";
 import { example, snapshot } from "./examples.ts";
 
 const STATUS = { server: "greenroom/0", uptime_seconds: 1, snapshot: snapshot("loading") };
@@ -33,8 +33,8 @@ function linked(world: FakeWorld = createFakeWorld()) {
   };
 }
 
-function live(name = "loading") {
-  const all = linked();
+function live(name = "loading", world = createFakeWorld()) {
+  const all = linked(world);
   all.link.start();
   all.world.socket().say(example("hello"));
   all.world.socket().say(snapshot(name));
@@ -143,6 +143,211 @@ test("too many connections: the next attempt waits at least five seconds", async
   expect(world.sockets).toHaveLength(2);
 });
 
+test("a lost socket is asked after by HTTP at once, thousands of pages within 0.4 s of each other", async () => {
+  for (const random of [0, 0.999]) {
+    const { world } = live(
+      "loading",
+      createFakeWorld(() => random),
+    );
+    world.answer = () => Response.json(STATUS);
+    world.socket().drop(CLOSE_CODES.TOO_SLOW);
+    await world.time.advance(400);
+    expect(polls(world)).toBe(1);
+  }
+});
+
+test("a hidden page polls every half a minute, and at once when it is looked at", async () => {
+  const { world } = live();
+  world.answer = () => Response.json(STATUS);
+  world.hidden = true;
+  world.seams.openSocket = () => {
+    throw new Error("no sockets here");
+  };
+  world.socket().drop(CLOSE_CODES.LOST);
+  await world.time.advance(1_000);
+  expect(polls(world)).toBe(1);
+  await world.time.advance(60_000);
+  expect(polls(world)).toBe(3);
+  world.hidden = false;
+  world.pageChanged();
+  expect(polls(world)).toBe(4);
+});
+
+test("what a server says before it closes is the reason", () => {
+  const { world, link } = live();
+  world.socket().say({ type: "error", code: "not-authorised", message: "Who are you?" });
+  world.socket().drop(CLOSE_CODES.NOT_AUTHORISED);
+  expect(link.status()).toEqual({ state: "stopped", code: 4401, reason: "Who are you?" });
+});
+
+test("a model that the server does not know stops the link, with the server's words, for good", async () => {
+  const { world, link, states } = linked();
+  world.answer = () =>
+    Response.json(
+      { type: "/problems/unknown-model", detail: "There is no model named 'x'." },
+      { status: 404 },
+    );
+  link.start();
+  world.socket().drop(CLOSE_CODES.LOST);
+  await world.time.advance(600_000);
+  expect(link.status()).toEqual({ state: "stopped", code: 4404, reason: "There is no model named 'x'." });
+  expect(states()).toEqual(["connecting", "reconnecting", "stopped"]);
+  expect(polls(world)).toBe(1);
+  expect(world.time.pending()).toBe(0);
+});
+
+test("any other 404 is a server that does not answer yet: a proxy says it while a server starts", async () => {
+  const { world, state } = live();
+  world.answer = () => new Response("<h1>Not found</h1>", { status: 404 });
+  world.socket().drop(CLOSE_CODES.LOST);
+  await world.time.advance(60_000);
+  expect(state()).toBe("reconnecting");
+});
+
+test("offline is told while the socket still looks open, once a poll failed as well", async () => {
+  const { world, state, link } = live("ready");
+  world.online = false;
+  world.pageChanged();
+  expect(state()).toBe("live");
+  await settle();
+  expect(link.status()).toEqual({ state: "offline", code: 0, reason: "network_gone" });
+  world.online = true;
+  world.pageChanged();
+  expect(world.sockets).toHaveLength(2);
+  world.socket().say(example("hello"));
+  expect(state()).toBe("live");
+});
+
+test("a server on this machine stays live when the browser says that it is offline", async () => {
+  const { world, state } = live("ready");
+  world.answer = () => Response.json(STATUS);
+  world.online = false;
+  world.pageChanged();
+  await world.time.advance(15_000);
+  expect(state()).toBe("live");
+  expect(world.sockets).toHaveLength(1);
+});
+
+test("a draining server is left by the client itself, unasked until it said", async () => {
+  const { world, link } = live();
+  world.answer = () => Response.json(STATUS);
+  world.socket().say({ type: "draining", reconnect_in_ms: 3_000 });
+  expect(world.socket().closedByClient).toBe(true);
+  expect(link.status()).toEqual({ state: "reconnecting", code: 1012, reason: "draining" });
+  await world.time.advance(2_900);
+  expect(polls(world)).toBe(0);
+  expect(link.status().code).toBe(1012);
+  await world.time.advance(200);
+  world.socket().drop(CLOSE_CODES.LOST);
+  expect(link.status()).toMatchObject({ state: "reconnecting", code: 1006 });
+});
+
+test("no drain sends a page away for longer than a minute", async () => {
+  const { world } = live();
+  world.socket().say({ type: "draining", reconnect_in_ms: 86_400_000 });
+  await world.time.advance(60_000);
+  expect(world.sockets).toHaveLength(2);
+});
+
+test("why the line was lost is kept while nothing new is known", async () => {
+  const { world, link } = live();
+  world.socket().drop(CLOSE_CODES.INTERNAL_ERROR, "a bug");
+  await world.time.advance(200);
+  expect(polls(world)).toBe(1);
+  expect(link.status()).toEqual({ state: "reconnecting", code: 1011, reason: "a bug" });
+});
+
+test("a server that greets and hangs up is not stormed", async () => {
+  const { world } = live(
+    "ready",
+    createFakeWorld(() => 0.999),
+  );
+  world.answer = () => Response.json(STATUS);
+  for (let second = 0; second < 60; second += 1) {
+    if (!world.socket().closedByClient) {
+      world.socket().say(example("hello"));
+      world.socket().drop(CLOSE_CODES.INTERNAL_ERROR);
+    }
+    await world.time.advance(1_000);
+  }
+  expect(world.sockets.length).toBeLessThan(10);
+});
+
+test("a socket that held gives the next one a fresh start", async () => {
+  const { world, link } = live(
+    "ready",
+    createFakeWorld(() => 0.999),
+  );
+  for (let turn = 0; turn < 6; turn += 1) {
+    const opened = world.sockets.length;
+    world.socket().drop(CLOSE_CODES.LOST);
+    while (world.sockets.length === opened) await world.time.advance(50);
+  }
+  const opened = world.sockets.length;
+  world.socket().say(example("hello"));
+  await world.time.advance(11_000);
+  expect(link.status().state).toBe("live");
+  world.socket().drop(CLOSE_CODES.LOST);
+  await world.time.advance(500);
+  expect(world.sockets).toHaveLength(opened + 1);
+});
+
+test("a wall clock that was set back does not keep a dead line alive", async () => {
+  const { world, states } = live("loading");
+  world.time.jump(-3_600_000);
+  await world.time.advance(10_000);
+  expect(states()).toContain("reconnecting");
+});
+
+test("a sleep is noticed within five seconds of waking, page event or not", async () => {
+  const { world, states } = live("ready");
+  await world.time.advance(3_000);
+  world.time.jump(3_600_000);
+  await world.time.advance(5_000);
+  expect(states()).toContain("reconnecting");
+});
+
+test("a quiet ready page wakes once in five seconds at most", async () => {
+  const { world } = live("ready");
+  const { timers } = world.seams;
+  let woken = 0;
+  const set = timers.set;
+  timers.set = (callback, milliseconds) =>
+    set(() => {
+      woken += 1;
+      callback();
+    }, milliseconds);
+  for (let beat = 0; beat < 6; beat += 1) {
+    await world.time.advance(10_000);
+    world.socket().say({ type: "ping", at: "2026-11-21T03:10:22.104Z" });
+  }
+  expect(woken).toBeLessThanOrEqual(12);
+  expect(woken).toBeGreaterThan(0);
+});
+
+test("an answer that never comes is given up after five seconds, and asked for again", async () => {
+  const { world } = live();
+  world.answer = () => new Promise(() => {});
+  world.socket().drop(CLOSE_CODES.LOST);
+  await world.time.advance(7_000);
+  expect(polls(world)).toBe(2);
+  expect(world.calls[0]?.init?.signal?.aborted).toBe(true);
+});
+
+test("whoever stops the link while being told of its start finds it stopped", async () => {
+  const world = createFakeWorld();
+  const link = createLink({
+    socketUrl: "ws://here/ws/init/t",
+    statusUrl: "http://here/status",
+    seams: world.seams,
+    onSnapshot: () => {},
+    onStatus: () => link.stop(),
+  });
+  link.start();
+  expect(world.sockets).toHaveLength(0);
+  expect(world.time.pending()).toBe(0);
+});
+
 test("an unknown close code is a lost line", () => expect(closeVerdict(4999)).toBe("reconnect"));
 
 test("a draining server is left alone for as long as it asked", async () => {
@@ -199,16 +404,49 @@ test("what an abandoned socket still says is not heard", async () => {
   expect(world.sockets).toHaveLength(1);
 });
 
-test("stop, start, stop leaves no timer that polls or connects", async () => {
+test("a network that comes back without a word is found by asking", async () => {
+  const { world, state } = live("ready");
+  world.online = false;
+  world.pageChanged();
+  await settle();
+  world.answer = () => Response.json(STATUS);
+  await world.time.advance(1_000);
+  expect(state()).toBe("polling");
+});
+
+test("stop gives up the question that is out, and no longer listens to the page", async () => {
+  const { world, link } = live();
+  let listeners = 0;
+  const { page } = world.seams;
+  const subscribe = page.subscribe;
+  page.subscribe = (onChange) => {
+    const unsubscribe = subscribe(onChange);
+    listeners += 1;
+    return () => {
+      listeners -= 1;
+      unsubscribe();
+    };
+  };
+  link.stop();
+  link.start();
+  expect(listeners).toBe(1);
+  world.answer = () => new Promise(() => {});
+  world.socket().drop(CLOSE_CODES.LOST);
+  await world.time.advance(400);
+  link.stop();
+  expect(listeners).toBe(0);
+  expect(world.calls[0]?.init?.signal?.aborted).toBe(true);
+});
+
+test("stop, start, stop leaves no timer and no socket", () => {
   const { world, link } = linked();
   link.start();
   link.stop();
   link.start();
   link.stop();
-  const before = world.sockets.length;
-  await world.time.advance(60_000);
-  expect(world.sockets).toHaveLength(before);
+  expect(world.time.pending()).toBe(0);
   expect(world.calls).toHaveLength(0);
+  expect(world.sockets.every(({ closedByClient }) => closedByClient)).toBe(true);
 });
 
 test("reconnects back off with full jitter between nothing and twenty seconds", async () => {
