@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from greenroom.testing.client import ControlError as ControlError
     from greenroom.testing.clock import StandingClock as StandingClock
     from greenroom.testing.control import control_routes as control_routes
+    from greenroom.testing.overlay import OverlayPage as OverlayPage
     from greenroom.testing.scripted import ScriptedEngine as ScriptedEngine
     from greenroom.testing.scripted import ScriptedModel as ScriptedModel
     from greenroom.testing.server import GreenroomServer as GreenroomServer
@@ -21,6 +22,7 @@ __getattr__ = _lazy_names(
         "ControlError": "greenroom.testing.client",
         "StandingClock": "greenroom.testing.clock",
         "control_routes": "greenroom.testing.control",
+        "OverlayPage": "greenroom.testing.overlay",
         "ScriptedEngine": "greenroom.testing.scripted",
         "ScriptedModel": "greenroom.testing.scripted",
         "GreenroomServer": "greenroom.testing.server",
