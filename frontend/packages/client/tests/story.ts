@@ -1,5 +1,5 @@
 import { createGreenroom, type Fetch, type QueueLimits } from "../src/index.ts";
-import { type BadFrame, createFakeServer, type FakeCall, type FakeServer, settle } from "../src/testing.ts";
+import { createFakeServer, type FakeCall, type FakeServer, settle } from "../src/testing.ts";
 
 import type { AskKind, Step, StoryPlan } from "./story-steps.ts";
 
