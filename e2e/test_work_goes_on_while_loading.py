@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 from playwright.sync_api import BrowserContext, expect
 
-from e2e.conftest import Noise
+from e2e.conftest import PATIENCE_MS, Noise
 from e2e.recorder import Recorder
 from e2e.workbench import ELECTRICAL_RFQ, Workbench
 from greenroom.testing import Control, GreenroomServer
@@ -97,6 +99,49 @@ def test_a_reload_keeps_the_draft_and_the_progress(
     workbench.page.reload()
     expect(workbench.description).to_have_value("A draft that took an hour")
     workbench.expect_progress(48)
+
+
+def test_a_reload_keeps_the_waiting_request_and_its_answer_comes_by_itself(
+    server: GreenroomServer, control: Control, workbench: Workbench, recorder: Recorder, noise: Noise
+) -> None:
+    noise.expected(REFUSED_ONCE)
+    control.freeze(48)
+    workbench.open(server.url)
+    workbench.ask(pairs=2)
+    expect(workbench.waiting).to_be_visible()
+    workbench.page.reload()
+    expect(workbench.waiting).to_be_visible()
+    control.become_ready()
+    workbench.expect_pairs(2, first_trade="electrical")
+    expect(workbench.page.get_by_text("made before this page was opened")).to_be_visible()
+    expect(workbench.waiting).to_have_count(0)
+    assert recorder.preview_statuses == [425, 200]
+
+
+def test_a_closed_tabs_request_is_sent_by_exactly_one_other(
+    server: GreenroomServer, control: Control, workbench: Workbench, context: BrowserContext, noise: Noise
+) -> None:
+    noise.expected(REFUSED_ONCE)
+    control.freeze(48)
+    others = [Workbench(context.new_page()) for _ in range(2)]
+    recorders = [Recorder(tab.page) for tab in others]
+    for tab in (workbench, *others):
+        tab.open(server.url)
+        tab.expect_progress(48)
+    workbench.ask(pairs=2)
+    expect(workbench.waiting).to_be_visible()
+    workbench.page.close()
+    control.become_ready()
+    expect_one_of(others)
+    assert sorted(recorder.preview_statuses for recorder in recorders) == [[], [200]]
+
+
+def expect_one_of(tabs: list[Workbench]) -> None:
+    """An answer in one of the tabs; which of them is left to them."""
+    deadline = time.monotonic() + 2 * PATIENCE_MS / 1_000
+    while not any(tab.result.is_visible() for tab in tabs):
+        assert time.monotonic() < deadline, "no tab was answered"
+        tabs[0].page.wait_for_timeout(100)
 
 
 def test_a_slow_answer_is_waited_for(server: GreenroomServer, control: Control, workbench: Workbench) -> None:

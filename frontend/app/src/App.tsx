@@ -1,13 +1,14 @@
 import { ModelLoadingOverlay } from "@greenroom/react";
 import { EarlierResults } from "./EarlierResults";
 import { GoldenPairs } from "./GoldenPairs";
+import type { Kept } from "./kept";
 import { PreviewForm } from "./PreviewForm";
 import { PreviewResult } from "./PreviewResult";
 import { usePreview } from "./usePreview";
 import { WhileWaiting } from "./WhileWaiting";
 
-export function App() {
-  const { state, current, earlier, ask, cancel } = usePreview();
+export function App({ kept }: { kept?: Kept }) {
+  const { state, current, earlier, ask, cancel } = usePreview(kept);
   return (
     <>
       <header className="masthead">

@@ -1,4 +1,4 @@
-import type { ReadinessView } from "@greenroom/client";
+import type { QueuedRequest, ReadinessView } from "@greenroom/client";
 import { useModelReadiness, useRequestQueue, useWaitHint } from "@greenroom/react";
 import { type FormEvent, type KeyboardEvent, useId, useState } from "react";
 import { PREVIEW_LABEL } from "./api";
@@ -19,7 +19,10 @@ export function PreviewForm({ state, onAsk, onCancel }: PreviewFormProps) {
   const [shown, setShown] = useState(0);
   const ids = { text: DESCRIPTION, k: useId(), hint: useId(), wait: useId() };
 
-  const isAsking = state.kind === "asking";
+  const { requests, cancel: cancelQueued } = useRequestQueue();
+  const queued = requests.find((request) => request.label === PREVIEW_LABEL);
+  // Asked on this page, or kept from an earlier one.
+  const isAsking = state.kind === "asking" || queued !== undefined;
   const waitHint = useWaitHint();
 
   function submit(event: FormEvent) {
@@ -80,7 +83,11 @@ export function PreviewForm({ state, onAsk, onCancel }: PreviewFormProps) {
           {!isAsking && waitHint}
         </span>
       </div>
-      <Notice state={state} onCancel={onCancel} />
+      <Notice
+        state={isAsking ? { kind: "asking" } : state}
+        queued={queued}
+        onCancel={() => (state.kind === "asking" ? onCancel() : queued && cancelQueued(queued.id))}
+      />
     </form>
   );
 }
@@ -96,14 +103,21 @@ function waitingText(view: ReadinessView): string {
   return "Waiting for the model; your request goes out by itself";
 }
 
-function Notice({ state, onCancel }: { state: PreviewState; onCancel(): void }) {
-  const { requests } = useRequestQueue();
+interface NoticeProps {
+  state: PreviewState;
+  queued: QueuedRequest | undefined;
+  onCancel(): void;
+}
+
+function Notice({ state, queued, onCancel }: NoticeProps) {
   const view = useModelReadiness();
-  const queued = requests.find((request) => request.label === PREVIEW_LABEL);
   const isWaiting = queued !== undefined && queued.state !== "sending";
   return (
     <>
       <div role="status" className="notice-slot">
+        {state.kind === "answered-later" && (
+          <p className="notice">The request that you made before this page was opened is answered below.</p>
+        )}
         {state.kind === "asking" && (
           <p className="notice">{isWaiting ? waitingText(view) : "Looking for the closest pairs…"}</p>
         )}

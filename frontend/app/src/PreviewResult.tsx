@@ -1,5 +1,5 @@
+import type { RankedPair } from "@greenroom/client";
 import { useEffect, useRef, useState } from "react";
-import type { ScoredPair } from "./api";
 import type { Answer } from "./earlier";
 
 interface PreviewResultProps {
@@ -8,12 +8,11 @@ interface PreviewResultProps {
   isReplacing: boolean;
 }
 
-/** The answer. It takes the focus once, so that a keyboard or a screen reader lands on it. */
+/** The answer. If it was waited for it takes the focus once: a keyboard or a screen reader lands on it. */
 export function PreviewResult({ answer, isReplacing }: PreviewResultProps) {
   const { preview } = answer;
   const heading = useRef<HTMLHeadingElement>(null);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: each new answer takes the focus, not only the first.
-  useEffect(() => heading.current?.focus(), [answer]);
+  useEffect(() => (answer.isAwaited ? heading.current?.focus() : undefined), [answer]);
   return (
     <section className="result" aria-labelledby="result-heading" aria-busy={isReplacing}>
       <h2 id="result-heading" ref={heading} tabIndex={-1}>
@@ -36,7 +35,7 @@ export function PreviewResult({ answer, isReplacing }: PreviewResultProps) {
 }
 
 /** Best first. */
-export function ScoredPairs({ pairs }: { pairs: readonly ScoredPair[] }) {
+export function ScoredPairs({ pairs }: { pairs: readonly RankedPair[] }) {
   return (
     <ol className="pairs">
       {pairs.map((pair) => (
@@ -46,7 +45,7 @@ export function ScoredPairs({ pairs }: { pairs: readonly ScoredPair[] }) {
   );
 }
 
-function Scored({ pair }: { pair: ScoredPair }) {
+function Scored({ pair }: { pair: RankedPair }) {
   return (
     <li className="panel pair">
       <div className="pair-head">

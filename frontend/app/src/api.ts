@@ -1,7 +1,7 @@
-import type { ReadyFetch } from "@greenroom/client";
+import { CallError, type PreviewAnswer } from "@greenroom/client";
 import { serverUrl } from "./base";
 
-/** What the workbench answers; these two calls are its own, not the protocol's. */
+/** What the workbench answers of its own; the protocol's calls are `@greenroom/client`'s. */
 export interface GoldenPair {
   id: string;
   trade: string;
@@ -9,52 +9,20 @@ export interface GoldenPair {
   response: string;
 }
 
-export interface ScoredPair extends GoldenPair {
-  score: number;
-}
-
-export interface PromptPreview {
-  prompt: string;
-  pairs: ScoredPair[];
-  model: string;
-  version: string;
-  cached: boolean;
-  truncated: boolean;
-  max_tokens: number;
-}
-
+/** In the list of waiting requests, and how a page knows its own there. */
 export const PREVIEW_LABEL = "Preview prompt";
 
-export async function previewPrompt(
-  readyFetch: ReadyFetch,
-  description: string,
-  k: number,
-  signal: AbortSignal,
-): Promise<PromptPreview> {
-  const response = await readyFetch(serverUrl("/api/v1/rfq/preview-prompt"), {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ description, k }),
-    label: PREVIEW_LABEL,
-    // It computes and keeps nothing: a second run does no harm.
-    idempotent: true,
-    signal,
-  });
-  return readAnswer<PromptPreview>(response);
-}
-
 export async function goldenPairs(signal: AbortSignal): Promise<GoldenPair[]> {
-  return readAnswer<GoldenPair[]>(await fetch(serverUrl("/api/v1/golden/pairs"), { signal }));
+  return readAnswer(await fetch(serverUrl("/api/v1/golden/pairs"), { signal }));
 }
 
-async function readAnswer<T>(response: Response): Promise<T> {
+/** Of a request that an earlier page sent. Rejects with a `CallError`. */
+export function readPreview(response: Response): Promise<PreviewAnswer> {
+  return readAnswer(response);
+}
+
+async function readAnswer<Answer>(response: Response): Promise<Answer> {
   const body: unknown = await response.json().catch(() => null);
-  if (response.ok && body !== null) return body as T;
-  throw new Error(problemDetail(body) ?? `The server answered with ${response.status}.`);
-}
-
-/** RFC 9457. */
-function problemDetail(body: unknown): string | null {
-  if (typeof body !== "object" || body === null || !("detail" in body)) return null;
-  return typeof body.detail === "string" ? body.detail : null;
+  if (response.ok && body !== null) return body as Answer;
+  throw new CallError(response, body);
 }

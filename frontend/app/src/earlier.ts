@@ -1,5 +1,5 @@
+import type { PreviewAnswer } from "@greenroom/client";
 import { useEffect, useState } from "react";
-import type { PromptPreview } from "./api";
 import { readStored, writeStored } from "./storage";
 
 /** One question of this browser, with what was answered. */
@@ -7,10 +7,13 @@ export interface Answer {
   /** Milliseconds since 1970, by this browser's clock. */
   at: number;
   description: string;
-  preview: PromptPreview;
+  preview: PreviewAnswer;
+  /** Somebody waits for it on this page, and wants to be taken to it. */
+  isAwaited?: boolean;
 }
 
 const KEY = "greenroom.rfq.answers";
+const ASKED_KEY = "greenroom.rfq.asked";
 const KEPT = 5;
 
 /** The last answers, newest first, across reloads: something to read while a model loads. */
@@ -18,6 +21,15 @@ export function useAnswers(): [readonly Answer[], (answer: Answer) => void] {
   const [answers, setAnswers] = useState(readAnswers);
   useEffect(() => writeStored(KEY, JSON.stringify(answers)), [answers]);
   return [answers, (answer) => setAnswers((known) => [answer, ...known].slice(0, KEPT))];
+}
+
+/** The last question, for an answer that comes to the next page. */
+export function readAsked(): string {
+  return readStored(ASKED_KEY) ?? "";
+}
+
+export function writeAsked(description: string): void {
+  writeStored(ASKED_KEY, description);
 }
 
 function readAnswers(): readonly Answer[] {

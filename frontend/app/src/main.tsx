@@ -4,14 +4,16 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./App";
 import { serverBase } from "./base";
+import { createKept } from "./kept";
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has lost its #root.");
-const greenroom = createGreenroom({ url: serverBase() });
+const kept = createKept();
+const greenroom = createGreenroom({ url: serverBase(), shelf: kept.shelf });
 createRoot(root).render(
   <StrictMode>
     <GreenroomProvider greenroom={greenroom}>
-      <App />
+      <App kept={kept} />
     </GreenroomProvider>
   </StrictMode>,
 );

@@ -1,12 +1,14 @@
-import { cleanup, screen } from "@testing-library/react";
+import type { PreviewAnswer } from "@greenroom/client";
+import type { KeptResult } from "@greenroom/client/persist";
+import { act, cleanup, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { example, expectAccessible, snapshot, stage } from "../../packages/react/tests/world";
 import { App } from "../src/App";
-import type { PromptPreview } from "../src/api";
+import type { Kept } from "../src/kept";
 
 const PAIR = { id: "p1", trade: "metal", request: "200 brackets", response: "We offer them." };
-const ANSWER: PromptPreview = {
+const ANSWER: PreviewAnswer = {
   prompt: "The whole prompt",
   pairs: [{ ...PAIR, score: 0.834 }],
   model: "minilm",
@@ -111,6 +113,27 @@ test("the last answer stays until the next one is there", async () => {
   answer(Response.json({ ...ANSWER, prompt: "The second prompt" }));
   expect(await screen.findByText("The second prompt")).toBeTruthy();
   expect(screen.queryByText(/For your last request/)).toBeNull();
+});
+
+test("a request of an earlier page is shown as waiting, and its answer without taking the focus", async () => {
+  const listeners: ((result: KeptResult) => void)[] = [];
+  const kept = {
+    shelf: {} as Kept["shelf"],
+    subscribe(listener: (result: KeptResult) => void) {
+      listeners.push(listener);
+      return () => {};
+    },
+  };
+  localStorage.setItem("greenroom.rfq.asked", TEXT);
+  stage(<App kept={kept} />);
+  screen.getByLabelText("Request for quotation").focus();
+  const result = { id: "p-1", label: "Preview prompt", response: Response.json(ANSWER) };
+  await act(async () => {
+    for (const listener of listeners) listener(result);
+  });
+  expect(await screen.findByText("The whole prompt")).toBeTruthy();
+  expect(screen.getByText(/made before this page was opened is answered below/)).toBeTruthy();
+  expect(document.activeElement).toBe(screen.getByLabelText("Request for quotation"));
 });
 
 test("earlier answers can be read after a reload, without any model", async () => {
