@@ -1,0 +1,53 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { IDBFactory } from "fake-indexeddb";
+import { afterEach, expect, test, vi } from "vitest";
+import preview from "../../../../backend/workbench/examples/preview-answer.json";
+import * as client from "../src/index.ts";
+import * as persist from "../src/persist.ts";
+import { createFakeWorld } from "../src/testing.ts";
+import { example } from "./examples.ts";
+
+const README = readFileSync(fileURLToPath(new URL("../README.md", import.meta.url)), "utf8");
+const MODULES: Record<string, object> = { "@greenroom/client": client, "@greenroom/client/persist": persist };
+
+const made: client.Greenroom[] = [];
+
+afterEach(() => {
+  for (const greenroom of made.splice(0)) greenroom.stop();
+  vi.unstubAllGlobals();
+});
+
+/** The example under this heading, as it stands there, on clocks that stand still. */
+async function run(heading: string): Promise<unknown[][]> {
+  const code = README.split(`\n## ${heading}\n`)[1]!.split("```ts\n")[1]!.split("```")[0]!;
+  const body = code.replace(/^import (\{.*\}) from "(.*)";$/gm, 'const $1 = modules("$2");');
+  const lines: unknown[][] = [];
+  const world = createFakeWorld();
+  world.answer = (url) => Response.json(url.endsWith("/embeddings") ? example("embeddings-answer") : preview);
+  const createGreenroom = (options: client.GreenroomOptions) => {
+    const greenroom = client.createGreenroom({ ...options, seams: world.seams });
+    made.push(greenroom);
+    return greenroom;
+  };
+  const modules = (name: string) => ({
+    ...MODULES[name],
+    ...(name === "@greenroom/client" && { createGreenroom }),
+  });
+  vi.stubGlobal("indexedDB", new IDBFactory());
+  const main = new Function("modules", "console", `return (async () => {${body}})()`);
+  await main(modules, { log: (...values: unknown[]) => lines.push(values) });
+  return lines;
+}
+
+test("the queue's example runs and is answered", async () => {
+  expect(await run("Queue")).toEqual([[200]]);
+});
+
+test("the calls' example runs and shows vectors and prompt", async () => {
+  expect(await run("Calls")).toEqual([[[4]], [preview.prompt, 2]]);
+});
+
+test("the example of requests that survive a reload runs", async () => {
+  expect(await run("Requests that survive a reload")).toEqual([]);
+});
