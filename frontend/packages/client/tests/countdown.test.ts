@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { remaining, withEstimate } from "../src/countdown.ts";
+import { type Countdown, remaining, withEstimate, withLook } from "../src/countdown.ts";
 
 const START = withEstimate(null, 40, 0);
 
@@ -34,4 +34,22 @@ test("an estimate that ran out stays so, whatever comes after it", () => {
   const renewed = withEstimate(START, 5, 41_000);
   expect(remaining(renewed, 41_000)).toEqual({ kind: "longer" });
   expect(remaining(renewed, 45_500)).toEqual({ kind: "longer" });
+});
+
+test("a clock that was set back raises no number that was looked at", () => {
+  const looked = withLook(START as Countdown, 30_000);
+  expect(remaining(looked, 30_000)).toEqual({ kind: "seconds", seconds: 10 });
+  expect(remaining(looked, 20_000)).toEqual({ kind: "longer" });
+  expect(remaining(looked, 31_000)).toEqual({ kind: "seconds", seconds: 9 });
+});
+
+test.each([
+  { left: 100, estimate: 94, shown: 94, because: "six seconds are more than five" },
+  { left: 100, estimate: 95, shown: 100, because: "five of a hundred are neither" },
+  { left: 40, estimate: 35, shown: 35, because: "an eighth is more than a tenth" },
+  { left: 40, estimate: 36, shown: 40, because: "a tenth is not more than a tenth" },
+  { left: 4, estimate: 3, shown: 4, because: "whole seconds differ by one and mean the same" },
+])("of $left seconds an estimate of $estimate shows $shown: $because", ({ left, estimate, shown }) => {
+  const countdown = withEstimate(withEstimate(null, left, 0), estimate, 0);
+  expect(remaining(countdown, 0)).toEqual({ kind: "seconds", seconds: shown });
 });

@@ -26,6 +26,60 @@ test("the countdown moves between two snapshots", async () => {
   expect(greenroom.store.getView().remaining).toEqual({ kind: "seconds", seconds: 28 });
 });
 
+test("it wakes four times a second while a number moves, and not at all while none does", async () => {
+  const { world, greenroom } = started();
+  greenroom.start();
+  world.socket().say(example("hello"));
+  world.socket().say(snapshot("ready"));
+  await world.time.advance(500);
+  // What is left is the link's one look at its socket.
+  expect(world.time.pending()).toBe(1);
+  world.socket().say(snapshot("loading", { seq: 90, round: 2, estimated_seconds: 30 }));
+  expect(world.time.pending()).toBe(2);
+  await world.time.advance(4_000);
+  expect(greenroom.store.getView().remaining).toEqual({ kind: "seconds", seconds: 26 });
+  expect(world.time.pending()).toBe(2);
+  world.socket().say(snapshot("ready", { seq: 91, round: 2 }));
+  await world.time.advance(500);
+  expect(world.time.pending()).toBe(1);
+});
+
+test("stop takes every timer with it, also that of a holder who just let go", () => {
+  const { world, greenroom } = started();
+  const release = greenroom.retain();
+  world.socket().say(example("hello"));
+  world.socket().say(snapshot("loading", { estimated_seconds: 30 }));
+  release();
+  greenroom.stop();
+  expect(world.time.pending()).toBe(0);
+  expect(world.socket().closedByClient).toBe(true);
+});
+
+test("models of one's own choice are asked for on both roads", async () => {
+  const world = createFakeWorld();
+  const greenroom = createGreenroom({
+    url: "https://here",
+    clientId: "me",
+    models: ["mini lm", "other"],
+    seams: world.seams,
+  });
+  greenroom.start();
+  expect(world.socket().url).toBe("wss://here/ws/init/me?models=mini%20lm,other");
+  world.socket().drop(1006);
+  await world.time.advance(400);
+  expect(world.calls[0]?.url).toBe("https://here/status?models=mini%20lm,other");
+});
+
+test("every page has a label of its own, of signs that the server takes", () => {
+  const labels = [0, 0.1, 0.123456789, 0.999999999].map((number) => {
+    const world = createFakeWorld(() => number);
+    createGreenroom({ url: "http://here", seams: world.seams }).start();
+    return new URL(world.socket().url).pathname.replace("/ws/init/", "");
+  });
+  expect(new Set(labels).size).toBe(4);
+  for (const label of labels) expect(label).toMatch(/^[A-Za-z0-9_-]{1,64}$/);
+});
+
 test("letting go and taking hold in one turn costs no socket, as under StrictMode", async () => {
   const { world, greenroom } = started();
   greenroom.retain()();
@@ -48,15 +102,4 @@ test("a refused retry says the server's reason", async () => {
     url: "https://here/base/models/a%2Fb/retry",
     init: { method: "POST" },
   });
-});
-
-test("one model of several is ready before all are", () => {
-  const { greenroom } = started();
-  const [model] = snapshot("loading").models;
-  const other = { ...model!, name: "small", phase: "ready" as const, progress: 100 };
-  greenroom.store.accept(snapshot("loading", { scope: ["minilm", "small"], models: [model!, other] }));
-  expect(greenroom.store.getView(["small"])).toMatchObject({ ready: true, progress: 100 });
-  expect(greenroom.store.getView(["minilm"])).toMatchObject({ ready: false, progress: 65 });
-  expect(greenroom.store.isReady(["small"])).toBe(true);
-  expect(greenroom.store.isReady(["unheard"])).toBeNull();
 });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { InitState, LinkStatus } from "../src/index.ts";
-import { accept, INITIAL_READINESS, type ReadinessState, view } from "../src/readiness.ts";
+import { accept, INITIAL_READINESS, looked, type ReadinessState, view } from "../src/readiness.ts";
 import { snapshot } from "./examples.ts";
 
 const LINK: LinkStatus = { state: "live", code: 0, reason: "" };
@@ -13,6 +13,12 @@ function loading(changes: Partial<InitState>): InitState {
 function after(...snapshots: InitState[]): ReadinessState {
   return snapshots.reduce((state, next) => accept(state, next, 1_000), INITIAL_READINESS);
 }
+
+/** Mostly time goes by; at times somebody sets the clock. */
+const anyPause = fc.oneof(
+  { weight: 9, arbitrary: fc.integer({ min: 0, max: 4_000 }) },
+  { weight: 1, arbitrary: fc.integer({ min: -3_600_000, max: 3_600_000 }) },
+);
 
 const anySnapshot = fc
   .record({
@@ -26,7 +32,7 @@ const anySnapshot = fc
   .map((changes) => snapshot(changes.ready ? "ready" : "loading", changes));
 
 describe("whatever arrives, in whatever order", () => {
-  const arrivals = fc.array(fc.tuple(anySnapshot, fc.integer({ min: 0, max: 4_000 })), { maxLength: 40 });
+  const arrivals = fc.array(fc.tuple(anySnapshot, anyPause), { maxLength: 40 });
 
   test("progress never falls within an epoch and a round, and 100 means ready", () => {
     fc.assert(
@@ -73,6 +79,7 @@ describe("whatever arrives, in whatever order", () => {
         let seen = { key: "", seconds: 0 };
         for (const [next, pause] of list) {
           for (const step of [0, pause / 2, pause]) {
+            state = looked(state, now + step);
             const { remaining, snapshot: held } = view(state, LINK, now + step);
             if (remaining.kind !== "seconds" || held === null) continue;
             const key = `${held.epoch} ${held.round}`;
@@ -111,6 +118,27 @@ test("a new round is explained as a restart of the model", () => {
     snapshot("restarting", { round: 2, seq: 60 }),
   );
   expect(state.explanation).toBe("model_restarted");
+});
+
+test("what it explains is over once everything is ready", () => {
+  const state = after(
+    loading({ epoch: "a" }),
+    loading({ epoch: "b", seq: 1 }),
+    snapshot("ready", { epoch: "b" }),
+  );
+  expect(state.explanation).toBeNull();
+});
+
+test("a failure for good shows no countdown", () => {
+  const state = after(loading({ seq: 1, estimated_seconds: 30 }), snapshot("failed", { seq: 99 }));
+  expect(view(state, LINK, 1_000).remaining).toEqual({ kind: "unknown" });
+});
+
+test("a wall clock that was set back raises neither the stall nor the time to the next try", () => {
+  const stalled = accept(INITIAL_READINESS, snapshot("stalled"), 9_000);
+  expect(view(stalled, LINK, 0).stalledSeconds).toBe(23);
+  const waiting = accept(INITIAL_READINESS, snapshot("crash-loop"), 9_000);
+  expect(view(waiting, LINK, 0).retryInSeconds).toBe(403);
 });
 
 test("a late answer of the server's former life is dropped", () => {
