@@ -35,7 +35,7 @@ def test_the_overlay_goes_when_the_model_is_ready(overlay: OverlayPage) -> None:
     overlay.expect_gone()
 
 
-def test_a_server_that_comes_back_goes_on(overlay: OverlayPage, greenroom_server: GreenroomServer) -> None:
-    overlay.freeze(60)
-    greenroom_server.restart()
+def test_a_model_that_restarts_is_waited_for_again(overlay: OverlayPage, greenroom_server: GreenroomServer) -> None:
+    overlay.become_ready()
+    greenroom_server.control.crash()
     overlay.freeze(20)
