@@ -2,6 +2,8 @@ import { createGreenroom } from "@greenroom/client";
 import { createFakeWorld } from "@greenroom/client/testing";
 import { GreenroomProvider, ModelLoadingOverlay, useWaitHint } from "@greenroom/react";
 import { GERMAN } from "@greenroom/react/de";
+import { extras } from "@greenroom/react/extras";
+import { Modal } from "@greenroom/react/modal";
 import { createRoot } from "react-dom/client";
 import { SCENES } from "./scenes";
 import "@greenroom/react/overlay.css";
@@ -52,8 +54,13 @@ async function play() {
   root.render(
     <GreenroomProvider greenroom={greenroom} {...(isGerman ? { messages: GERMAN } : { locale: "en" })}>
       <Page />
-      <ModelLoadingOverlay modal={wanted.has("modal")}>
-        {() => (isGerman ? <a href="#pairs">Beispiele ansehen</a> : <a href="#pairs">Browse golden pairs</a>)}
+      <ModelLoadingOverlay {...(wanted.has("modal") && { frame: Modal })}>
+        {(overlay) => (
+          <>
+            <a href="#pairs">{isGerman ? "Beispiele ansehen" : "Browse golden pairs"}</a>
+            {extras(overlay)}
+          </>
+        )}
       </ModelLoadingOverlay>
     </GreenroomProvider>,
   );

@@ -29,7 +29,7 @@ export function nextAnnouncement(
   if (before?.key === key) return before;
   const isUrgent = state === "ready" || state === "failed" || isLost(state);
   if (before !== null && !isUrgent && now - before.at < PAUSE_MS) return before;
-  const progress = quarter > 0 ? `, ${words.format.percent(view.progress, true)}` : "";
+  const progress = quarter > 0 ? `, ${words.percent(view.progress, true)}` : "";
   // A failure is told by its alert; saying it here as well would say it twice.
   return { key, text: state === "failed" ? "" : titleOf(words, view, state) + progress, at: now };
 }

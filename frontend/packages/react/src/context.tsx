@@ -1,6 +1,6 @@
 import { createGreenroom, type Greenroom } from "@greenroom/client";
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from "react";
-import type { Messages } from "./messages.ts";
+import type { Messages } from "./english.ts";
 import { createWords, type Words } from "./words.ts";
 
 interface Held {
@@ -33,7 +33,7 @@ export function GreenroomProvider({ greenroom, messages, locale, children }: Gre
 
 function useHeld(): Held {
   const held = useContext(GreenroomContext);
-  if (held === null) throw new Error("Put a <GreenroomProvider> above this component.");
+  if (held === null) throw new Error("Put a <GreenroomProvider> above.");
   return held;
 }
 

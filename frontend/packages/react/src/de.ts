@@ -1,4 +1,4 @@
-import type { Messages } from "./messages.ts";
+import type { Messages } from "./english.ts";
 
 /** German, complete: a missing word is a type error. */
 export const GERMAN: Messages = {
@@ -22,15 +22,15 @@ export const GERMAN: Messages = {
     connecting: "Der Server wird gefragt, wie weit er ist.",
     unanswered: "Noch keine Antwort; es wird weiter versucht.",
     queued: "Das Laden beginnt in einem Moment.",
-    downloading: "Die Dateien sind auf dem Weg zum Server.",
+    downloading: "Die Dateien sind unterwegs.",
     loading: "Sie können weiterschreiben, es geht nichts verloren.",
-    finalizing: "Aufwärmen und Prüfen der ersten Antworten.",
+    finalizing: "Die ersten Antworten werden geprüft.",
     ready: "Ab jetzt kommen Antworten.",
-    stalled: "Seit {time} hat sich nichts bewegt. Der Server bleibt dran.",
-    polling: "Die direkte Leitung ist gesperrt, daher kommt der Stand alle paar Sekunden.",
-    reconnecting: "Der Server wird wieder gesucht. Was Sie geschrieben haben, bleibt erhalten.",
-    draining: "Er ist gleich zurück. Was Sie geschrieben haben, bleibt erhalten.",
-    offline: "Es geht von selbst weiter, sobald Ihr Gerät wieder verbunden ist.",
+    stalled: "Seit {time} hat sich nichts bewegt.",
+    polling: "Der Stand kommt alle paar Sekunden.",
+    reconnecting: "Neuer Versuch läuft. Was Sie geschrieben haben, bleibt.",
+    draining: "Er ist gleich zurück. Was Sie geschrieben haben, bleibt.",
+    offline: "Es geht weiter, sobald Sie wieder verbunden sind.",
     server_restarted: "Der Server wurde neu gestartet.",
     model_restarted: "Das Modell wurde neu gestartet.",
   },
@@ -62,7 +62,7 @@ export const GERMAN: Messages = {
   copied: "Kopiert",
   selected: "Diagnose, zum Kopieren von Hand",
   tell: "Sagen, wenn bereit",
-  told: "Sie erfahren es, auch im Titel der Seite.",
+  told: "Sie erfahren es.",
   hint: {
     ready: "Geht hinaus, sobald das Modell bereit ist",
     readyIn: "Geht hinaus, sobald das Modell bereit ist, in etwa {time}",

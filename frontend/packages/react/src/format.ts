@@ -1,42 +1,35 @@
-/** Numbers, durations and amounts in the reader's own way of writing them. `long` is for voices. */
+/** Numbers, durations and amounts in the reader's own way of writing them. `isLong` is for voices. */
 export interface Format {
   number(value: number): string;
   /** From whole per cent. */
-  percent(value: number, long?: boolean): string;
-  duration(seconds: number, long?: boolean): string;
+  percent(value: number, isLong?: boolean): string;
+  duration(seconds: number, isLong?: boolean): string;
   bytes(count: number, isPerSecond?: boolean): string;
 }
 
-const BYTES = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
+const THOUSANDS = ["", "kilo", "mega", "giga", "tera"];
 
 export function createFormat(locale: string): Format {
-  const unit = (value: number, name: string, long = false, digits = 0) =>
+  const unit = (value: number, name: string, isLong = false) =>
     new Intl.NumberFormat(locale, {
       style: "unit",
       unit: name,
-      unitDisplay: long ? "long" : "short",
-      maximumFractionDigits: digits,
+      unitDisplay: isLong ? "long" : "short",
+      maximumSignificantDigits: 3,
     }).format(value);
   return {
-    number: (value) => new Intl.NumberFormat(locale).format(value),
-    percent: (value, long) => unit(value, "percent", long),
-    duration(seconds, long) {
-      if (seconds < 60) return unit(seconds, "second", long);
-      const minutes = unit(Math.floor(seconds / 60), "minute", long);
+    number: new Intl.NumberFormat(locale).format,
+    percent: (value, isLong) => unit(value, "percent", isLong),
+    duration(seconds, isLong) {
+      if (seconds < 60) return unit(seconds, "second", isLong);
+      const rest = seconds % 60;
+      const minutes = unit((seconds - rest) / 60, "minute", isLong);
       // Beyond ten minutes nobody counts seconds.
-      return seconds % 60 === 0 || seconds >= 600
-        ? minutes
-        : `${minutes} ${unit(seconds % 60, "second", long)}`;
+      return !rest || seconds >= 600 ? minutes : `${minutes} ${unit(rest, "second", isLong)}`;
     },
     bytes(count, isPerSecond) {
-      const power = count < 1 ? 0 : Math.min(BYTES.length - 1, Math.floor(Math.log10(count) / 3));
-      const value = count / 1000 ** power;
-      return unit(
-        value,
-        BYTES[power] + (isPerSecond ? "-per-second" : ""),
-        false,
-        value < 100 && power > 0 ? 1 : 0,
-      );
+      const power = Math.min(4, Math.floor(Math.log10(count || 1) / 3));
+      return unit(count / 1000 ** power, `${THOUSANDS[power]}byte${isPerSecond ? "-per-second" : ""}`);
     },
   };
 }

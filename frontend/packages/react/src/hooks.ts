@@ -1,7 +1,7 @@
 import type { QueuedRequest, ReadinessView, ReadyFetch } from "@greenroom/client";
-import { useSyncExternalStore } from "react";
-import { useGreenroom, useWords } from "./context.tsx";
-import { waitHintOf } from "./words.ts";
+import { useState, useSyncExternalStore } from "react";
+import { useGreenroom } from "./context.tsx";
+import { isRefused } from "./states.ts";
 
 /** Where the models stand: all that the server requires, or those named. */
 export function useModelReadiness(scope: readonly string[] | null = null): ReadinessView {
@@ -32,10 +32,32 @@ export function useRequestQueue(): RequestQueueView {
   };
 }
 
-/**
- * What a button that needs the models may say beside it ("Goes out when the model is ready, in about 12 sec"), or
- * `null` when a press is answered at once. The page stays usable meanwhile: only these buttons have to say it.
- */
-export function useWaitHint(scope: readonly string[] | null = null): string | null {
-  return waitHintOf(useWords(), useModelReadiness(scope));
+export interface Retry {
+  /** `null` where there is nothing to try again. */
+  run: (() => void) | null;
+  isAsking: boolean;
+  /** Why the last press did not help, in the server's words. */
+  problem: string | null;
+}
+
+/** The way out of a failure: the server is asked to load the model again, or a refused line is opened again. */
+export function useRetry(view: ReadinessView): Retry {
+  const { retryModel, start } = useGreenroom();
+  const [isAsking, setIsAsking] = useState(false);
+  const [problem, setProblem] = useState<string | null>(null);
+  const name = view.failedModel;
+
+  async function ask(model: string) {
+    setIsAsking(true);
+    setProblem(null);
+    try {
+      await retryModel(model);
+    } catch (error) {
+      setProblem((error as Error).message);
+    }
+    setIsAsking(false);
+  }
+
+  const run = isRefused(view) ? start : name === null ? null : () => void ask(name);
+  return { run, isAsking, problem };
 }

@@ -4,13 +4,17 @@ export {
   type GreenroomProviderProps,
   useGreenroom,
 } from "./context.tsx";
-export type { Diagnostics } from "./diagnostics.ts";
+export { ENGLISH, type Messages } from "./english.ts";
 export { createFormat, type Format } from "./format.ts";
-export { type RequestQueueView, useModelReadiness, useRequestQueue, useWaitHint } from "./hooks.ts";
-export { ModelLoadingOverlay, type ModelLoadingOverlayProps, type Slot } from "./ModelLoadingOverlay.tsx";
-export { ENGLISH, type Messages, type Subject } from "./messages.ts";
-export type { ReadyNotice } from "./ready-notice.ts";
-export type { Retry } from "./retry.ts";
+export { useWaitHint } from "./hint.ts";
+export { type RequestQueueView, type Retry, useModelReadiness, useRequestQueue } from "./hooks.ts";
+export {
+  type FrameProps,
+  ModelLoadingOverlay,
+  type ModelLoadingOverlayProps,
+  type Slot,
+} from "./ModelLoadingOverlay.tsx";
+export type { Subject } from "./messages.ts";
 export { type OverlayState, overlayState } from "./states.ts";
 export { type Overlay, type OverlayOptions, useOverlay } from "./useOverlay.ts";
 export type { Words } from "./words.ts";

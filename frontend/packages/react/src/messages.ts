@@ -8,8 +8,8 @@ export type Subject =
   | "loading"
   | "finalizing";
 
-/** Every word that the package shows or says. `{name}` is filled in; numbers and units come from `Intl`. */
-export const ENGLISH = {
+/** Every word that the card shows or says. `{name}` is filled in; numbers and units come from `Intl`. */
+export const CARD = {
   /** BCP 47. */
   language: "en",
   label: "Model status",
@@ -21,30 +21,30 @@ export const ENGLISH = {
     finalizing: "Almost ready",
     ready: "Ready",
     failed: "The model could not be loaded",
-    refused: "The server refused the connection",
+    refused: "Connection refused",
     stalled: "Loading takes longer than usual",
     reconnecting: "Connection lost",
     draining: "The server restarts",
     offline: "You are offline",
   },
   detail: {
-    connecting: "Asking the server how far it is.",
+    connecting: "Asking the server.",
     unanswered: "No answer yet; trying again.",
     queued: "Loading begins in a moment.",
-    downloading: "Its files are on their way to the server.",
+    downloading: "Its files are on their way.",
     loading: "You can go on writing; nothing is lost.",
-    finalizing: "Warming up and checking the first answers.",
+    finalizing: "Checking the first answers.",
     ready: "Everything answers now.",
-    stalled: "Nothing has moved for {time}. The server keeps watching.",
-    polling: "The live line is blocked, so progress arrives every few seconds.",
-    reconnecting: "Trying to reach the server again. What you wrote is kept.",
-    draining: "It will be back in a moment. What you wrote is kept.",
-    offline: "It goes on by itself once your device is connected again.",
+    stalled: "Nothing has moved for {time}.",
+    polling: "Progress arrives every few seconds.",
+    reconnecting: "What you wrote is kept; trying again.",
+    draining: "What you wrote is kept; back in a moment.",
+    offline: "It goes on once you are back online.",
     server_restarted: "The server restarted.",
     model_restarted: "The model restarted.",
   },
   left: "about {time} left",
-  longer: "a little longer than expected",
+  longer: "longer than expected",
   longerThanUsual: "taking longer than usual",
   stages: {
     resolve: "Find the version",
@@ -67,20 +67,7 @@ export const ENGLISH = {
   retryIn: "Next try by itself in {time}.",
   retry: "Try again",
   asking: "Asking…",
-  copy: "Copy diagnostics",
-  copied: "Copied",
-  selected: "Diagnostics, to copy by hand",
-  tell: "Tell me when ready",
-  told: "You will be told, also in the page’s title.",
-  hint: {
-    ready: "Goes out when the model is ready",
-    readyIn: "Goes out when the model is ready, in about {time}",
-    lost: "Goes out when the server answers again",
-    failed: "Goes out once the model could be loaded",
-  },
 };
-
-export type Messages = typeof ENGLISH;
 
 export function fill(text: string, values: Record<string, string>): string {
   return text.replace(/\{(\w+)\}/g, (hole, name: string) => values[name] ?? hole);

@@ -1,23 +1,15 @@
 import type { ModelState, Phase, ReadinessView } from "@greenroom/client";
-import { useMemo } from "react";
+import { useEffect, useState } from "react";
 import { useAnnouncement } from "./announce.ts";
 import { useWords } from "./context.tsx";
-import { type Diagnostics, useDiagnostics } from "./diagnostics.ts";
-import { type RequestQueueView, useModelReadiness, useRequestQueue } from "./hooks.ts";
-import type { Messages, Subject } from "./messages.ts";
-import { useCalmState, useIsShown } from "./presence.ts";
-import { type ReadyNotice, useReadyNotice } from "./ready-notice.ts";
-import { type Retry, useRetry } from "./retry.ts";
+import { type RequestQueueView, type Retry, useModelReadiness, useRequestQueue, useRetry } from "./hooks.ts";
+import type { Subject } from "./messages.ts";
 import { type OverlayState, overlayState } from "./states.ts";
-import { countdownOf, createWords, detailOf, subjectOf, titleOf, type Words } from "./words.ts";
+import { countdownOf, detailOf, subjectOf, titleOf, type Words } from "./words.ts";
 
 export interface OverlayOptions {
   /** The models to speak for; by default those that the server requires. */
   scope?: readonly string[] | null | undefined;
-  /** Default: the provider's. */
-  messages?: Messages | undefined;
-  /** BCP 47. Default: the provider's. */
-  locale?: string | undefined;
 }
 
 /** Everything that the default looks use, for looks of your own. */
@@ -44,17 +36,11 @@ export interface Overlay {
   models: readonly ModelState[];
   queue: RequestQueueView;
   retry: Retry;
-  diagnostics: Diagnostics;
-  notice: ReadyNotice;
   words: Words;
 }
 
-export function useOverlay({ scope = null, messages, locale }: OverlayOptions = {}): Overlay {
-  const given = useWords();
-  const words = useMemo(
-    () => (messages || locale ? createWords(messages ?? given.messages, locale) : given),
-    [given, messages, locale],
-  );
+export function useOverlay({ scope = null }: OverlayOptions = {}): Overlay {
+  const words = useWords();
   const view = useModelReadiness(scope);
   const state = useCalmState(overlayState(view), view.ready);
   const isShown = useIsShown(state);
@@ -64,8 +50,6 @@ export function useOverlay({ scope = null, messages, locale }: OverlayOptions = 
     announcement: useAnnouncement(view, state, isShown, words),
     queue: useRequestQueue(),
     retry: useRetry(view),
-    diagnostics: useDiagnostics(view),
-    notice: useReadyNotice(state === "ready", words.messages.title.ready),
   };
 }
 
@@ -91,5 +75,34 @@ function facts(view: ReadinessView, state: OverlayState, words: Words) {
 function valueText(view: ReadinessView, state: OverlayState, words: Words, progress: number | null) {
   if (progress === null) return undefined;
   const countdown = countdownOf(words, view, state, true);
-  return words.format.percent(progress, true) + (countdown === null ? "" : `, ${countdown}`);
+  return words.percent(progress, true) + (countdown === null ? "" : `, ${countdown}`);
+}
+
+/** What is ready by then needs no card. */
+const SHOW_AFTER_MS = 400;
+/** A line that comes back within 1.2 s in all is not worth a word to somebody who can work. */
+const LOST_GRACE_MS = 800;
+/** "Ready" stays as long for those who saw the card; so no card is ever shown for less than 0.4 s. */
+const READY_NOTE_MS = 2_500;
+
+/** Whether the card is there: it comes late, and it stays for a word when all is well. */
+function useIsShown(state: OverlayState): boolean {
+  const [isShown, setIsShown] = useState(false);
+  const isOver = state === "ready";
+  useEffect(() => {
+    const timer = setTimeout(setIsShown, isOver ? READY_NOTE_MS : SHOW_AFTER_MS, !isOver);
+    return () => clearTimeout(timer);
+  }, [isOver]);
+  return isShown;
+}
+
+/** While everything answered, a short gap in the line is kept to ourselves. */
+function useCalmState(state: OverlayState, isReady: boolean): OverlayState {
+  const isGap = isReady && state !== "ready";
+  const [isLong, setIsLong] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(setIsLong, isGap ? LOST_GRACE_MS : 0, isGap);
+    return () => clearTimeout(timer);
+  }, [isGap]);
+  return isGap && !isLong ? "ready" : state;
 }

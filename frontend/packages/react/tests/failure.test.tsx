@@ -1,6 +1,7 @@
 import { screen } from "@testing-library/react";
 import { afterEach, expect, test, vi } from "vitest";
 import packageJson from "../package.json" with { type: "json" };
+import { extras } from "../src/extras.tsx";
 import { ModelLoadingOverlay } from "../src/index.ts";
 import { VERSION } from "../src/version.ts";
 import { card, HELLO, snapshot, stillStage } from "./world.tsx";
@@ -8,7 +9,7 @@ import { card, HELLO, snapshot, stillStage } from "./world.tsx";
 afterEach(() => vi.restoreAllMocks());
 
 async function failed(name = "failed") {
-  const page = stillStage(<ModelLoadingOverlay />);
+  const page = stillStage(<ModelLoadingOverlay>{extras}</ModelLoadingOverlay>);
   await page.say(HELLO, snapshot(name));
   return page;
 }
