@@ -80,7 +80,7 @@ function isOutdated(state: ReadinessState, snapshot: InitState): boolean {
   if (state.retiredEpochs.includes(snapshot.epoch)) return true;
   const known = state.snapshot;
   if (known === null || known.epoch !== snapshot.epoch) return false;
-  return snapshot.seq <= known.seq || snapshot.round < known.round;
+  return snapshot.seq <= known.seq;
 }
 
 function explain(before: InitState | null, after: InitState): Explanation | null {

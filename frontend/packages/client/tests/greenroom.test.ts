@@ -51,8 +51,36 @@ test("stop takes every timer with it, also that of a holder who just let go", ()
   world.socket().say(snapshot("loading", { estimated_seconds: 30 }));
   release();
   greenroom.stop();
+  greenroom.store.accept(snapshot("loading", { seq: 99, estimated_seconds: 20 }));
   expect(world.time.pending()).toBe(0);
   expect(world.socket().closedByClient).toBe(true);
+});
+
+test("what waits in the queue keeps no timer after stop, and goes on with start", async () => {
+  const { world, greenroom } = started();
+  world.answer = () => new Response(null, { status: 429, headers: { "Retry-After": "5" } });
+  const answer = greenroom.fetch("/embed");
+  greenroom.start();
+  await settle();
+  greenroom.stop();
+  expect(world.time.pending()).toBe(0);
+  world.answer = () => new Response("done");
+  greenroom.start();
+  await world.time.advance(6_000);
+  expect(await (await answer).text()).toBe("done");
+});
+
+test("a holder who lets go twice lets go once", async () => {
+  const { world, greenroom } = started();
+  const release = greenroom.retain();
+  const other = greenroom.retain();
+  release();
+  release();
+  await world.time.advance(10);
+  expect(greenroom.link.status().state).toBe("connecting");
+  other();
+  await world.time.advance(10);
+  expect(greenroom.link.status().state).toBe("stopped");
 });
 
 test("models of one's own choice are asked for on both roads", async () => {

@@ -103,6 +103,10 @@ test("an older snapshot changes nothing at all", () => {
   expect(accept(state, loading({ seq: 19, progress: 60 }), 2_000)).toBe(state);
 });
 
+test("a server that says 100 before it is ready is shown as 99", () => {
+  expect(after(loading({ progress: 100 })).highWater).toBe(99);
+});
+
 test("a new epoch is explained as a restart of the server", () => {
   const state = after(
     loading({ epoch: "a", seq: 50, progress: 70 }),

@@ -93,11 +93,12 @@ test("a refusal speaks for its own models, and what is followed goes on from the
 test("a refusal of a server's new life is followed by that life's news", () => {
   const { store } = stored();
   store.accept(two({ epoch: "a", round: 7, seq: 90 }));
+  store.getView(["small"]);
   store.acceptRefusal(
     snapshot("loading", { epoch: "b", scope: ["small"], models: [model("small")], round: 1, seq: 1 }),
   );
-  store.accept(two({ epoch: "b", round: 1, seq: 2 }));
-  expect(store.isReady(["small"])).toBe(true);
+  store.accept(two({ epoch: "b", round: 1, seq: 2 }, { phase: "loading", progress: 70 }));
+  expect(store.getView(["small"])).toMatchObject({ progress: 70, explanation: "server_restarted" });
 });
 
 test("it says whether the clock alone can still change something", () => {
@@ -110,8 +111,18 @@ test("it says whether the clock alone can still change something", () => {
   store.accept(snapshot("failed", { round: 2, seq: 3 }));
   time.jump(60_000);
   expect(store.tick()).toBe(false);
-  store.accept(snapshot("stalled", { round: 2, seq: 4 }));
+  store.accept(snapshot("stalled", { round: 2, seq: 4, estimated_seconds: null }));
   expect(store.tick()).toBe(true);
   store.accept(snapshot("ready", { round: 2, seq: 5 }));
   expect(store.tick()).toBe(false);
+});
+
+test("a clock that is set back raises no number that a tick has shown", () => {
+  const { store, time } = stored();
+  store.accept(snapshot("loading", { estimated_seconds: 30 }));
+  time.jump(20_000);
+  store.tick();
+  time.jump(-15_000);
+  store.tick();
+  expect(store.getView().remaining).toEqual({ kind: "longer" });
 });
