@@ -1,5 +1,6 @@
 import {
   isBehind,
+  NEVER,
   pauseBefore,
   type QueueEntry,
   type QueueLimits,
@@ -140,9 +141,5 @@ function wireSignal({ abort, request }: Item): AbortSignal {
 }
 
 function mayResend(request: Replayable, error: unknown): boolean {
-  return (
-    request.idempotent &&
-    Number.isFinite(request.bytes) &&
-    !(error instanceof Error && error.name === "AbortError")
-  );
+  return request.idempotent && request.bytes < NEVER && (error as Error | null)?.name !== "AbortError";
 }

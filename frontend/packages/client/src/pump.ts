@@ -1,4 +1,4 @@
-import { due, nextLook, type QueueEntry, type QueueLimits } from "./queue.ts";
+import { due, NEVER, nextLook, type QueueEntry, type QueueLimits } from "./queue.ts";
 import type { ReadyFetchOptions } from "./ready-fetch.ts";
 import type { Item, WaitingRoom } from "./waiting-room.ts";
 
@@ -50,7 +50,7 @@ export function createPump(
     isPumping = false;
     seams.timers.clear(timer);
     const wait = nextLook(room.entries(), isReady, now()) - now();
-    if (Number.isFinite(wait)) timer = seams.timers.set(pump, Math.min(MAX_TIMER_MS, Math.max(1, wait)));
+    if (wait < NEVER) timer = seams.timers.set(pump, Math.min(MAX_TIMER_MS, Math.max(1, wait)));
   }
 
   return {

@@ -25,6 +25,8 @@ export interface QueueEntry {
   readonly askAgainAt: number;
 }
 
+export const NEVER = Number.POSITIVE_INFINITY;
+
 export interface QueueLimits {
   maxCount: number;
   maxBytes: number;
@@ -51,7 +53,7 @@ export function refuses(
   bytes: number,
   limits: QueueLimits,
 ): RefusedReason | null {
-  if (!Number.isFinite(bytes)) return "not_replayable";
+  if (bytes === NEVER) return "not_replayable";
   if (waiting.length >= limits.maxCount) return "too_many";
   const held = waiting.reduce((sum, entry) => sum + entry.bytes, 0);
   return held + bytes > limits.maxBytes ? "too_big" : null;
@@ -62,7 +64,7 @@ export type IsReady = (scope: readonly string[] | null) => boolean | null;
 export function dueAt(entry: QueueEntry, isReady: IsReady): number {
   const ready = entry.scope && isReady(entry.scope);
   if (ready === null) return Math.max(entry.askAgainAt, entry.notBefore);
-  return ready ? entry.notBefore : Number.POSITIVE_INFINITY;
+  return ready ? entry.notBefore : NEVER;
 }
 
 /** Whether an earlier request with the same key is still on its way or waiting. */
@@ -90,7 +92,7 @@ export function nextLook(entries: readonly QueueEntry[], isReady: IsReady, now: 
   const moments = entries.flatMap((entry) =>
     entry.state === "waiting" ? [dueAt(entry, isReady), entry.deadlineAt] : [entry.deadlineAt],
   );
-  return Math.min(...moments.filter((moment) => moment > now), Number.POSITIVE_INFINITY);
+  return Math.min(...moments.filter((moment) => moment > now), NEVER);
 }
 
 const RETRY_BASE_MS = 500;

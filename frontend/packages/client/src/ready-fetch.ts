@@ -1,6 +1,6 @@
 import { createDispatch, type Dispatch } from "./dispatch.ts";
 import { createPump } from "./pump.ts";
-import { DEFAULT_QUEUE_LIMITS, type QueueEntry, type QueueLimits, refuses } from "./queue.ts";
+import { DEFAULT_QUEUE_LIMITS, NEVER, type QueueEntry, type QueueLimits, refuses } from "./queue.ts";
 import { describeRequest, isRequestObject, type Replayable } from "./replay.ts";
 import type { Seams } from "./seams.ts";
 import type { Shelf, ShelfDoor } from "./shelf.ts";
@@ -170,7 +170,7 @@ function newEntry(id: string, { method, url, bytes }: Replayable, wishes: Wishes
     scope: null,
     state: "first",
     queuedAt: now,
-    deadlineAt: now + (wishes.deadlineMs ?? Number.POSITIVE_INFINITY),
+    deadlineAt: now + (wishes.deadlineMs ?? NEVER),
     attempts: 0,
     notBefore: now,
     askAgainAt: now,

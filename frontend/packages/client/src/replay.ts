@@ -1,3 +1,5 @@
+import { NEVER } from "./queue.ts";
+
 /**
  * Whether and how a request can be sent a second time. What may change after the call (buffers, forms, headers) is
  * copied, because `fetch` also takes its arguments as they are at the call.
@@ -53,7 +55,7 @@ function copyBody(body: BodyInit | null): { body: BodyInit | null; bytes: number
   if (body instanceof Blob) return { body, bytes: body.size };
   if (body instanceof FormData) return copyForm(body);
   if (body instanceof URLSearchParams) return { body: new URLSearchParams(body), bytes: `${body}`.length };
-  if (!("byteLength" in body)) return { body, bytes: Number.POSITIVE_INFINITY };
+  if (!("byteLength" in body)) return { body, bytes: NEVER };
   const copy = ArrayBuffer.isView(body)
     ? new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice()
     : body.slice(0);

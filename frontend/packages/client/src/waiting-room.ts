@@ -1,4 +1,4 @@
-import type { QueueEntry, RefusedReason } from "./queue.ts";
+import { NEVER, type QueueEntry, type RefusedReason } from "./queue.ts";
 import type { Replayable } from "./replay.ts";
 
 export type QueueEventName =
@@ -87,7 +87,7 @@ export function createWaitingRoom(onEvent: ((event: QueueEvent) => void) | undef
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    add(item, calledAt = Number.POSITIVE_INFINITY) {
+    add(item, calledAt = NEVER) {
       const after = items.findIndex(({ entry }) => entry.queuedAt > calledAt);
       items.splice(after < 0 ? items.length : after, 0, item);
       if (isListed(item.entry)) relist();
