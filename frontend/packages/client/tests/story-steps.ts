@@ -104,6 +104,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 export interface StoryPlan {
   steps: Step[];
   latencyMs: number;
+  /** Whether the server keeps Idempotency-Keys, and the page knows. */
+  keepsKeys: boolean;
   /** The jitter of the page, used again from the start when they run out. */
   dice: number[];
 }
@@ -111,6 +113,7 @@ export interface StoryPlan {
 export const story: fc.Arbitrary<StoryPlan> = fc.record({
   steps: fc.array(step, { minLength: 1, maxLength: 60, size: "max" }),
   latencyMs: fc.constantFrom(0, 0, 20, 400),
+  keepsKeys: fc.boolean(),
   // Full jitter may throw nothing, but not always: then a page would call without a pause.
   dice: fc.array(fc.double({ min: 0.05, max: 0.999, noNaN: true }), { minLength: 1, maxLength: 7 }),
 });
