@@ -80,7 +80,8 @@ function isOutdated(state: ReadinessState, snapshot: InitState): boolean {
   if (state.retiredEpochs.includes(snapshot.epoch)) return true;
   const known = state.snapshot;
   if (known === null || known.epoch !== snapshot.epoch) return false;
-  return snapshot.seq <= known.seq;
+  // A round that fell breaks the server's law; taking it would break ours, that nothing falls within a round.
+  return snapshot.seq <= known.seq || snapshot.round < known.round;
 }
 
 function explain(before: InitState | null, after: InitState): Explanation | null {

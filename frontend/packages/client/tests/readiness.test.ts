@@ -107,6 +107,11 @@ test("a server that says 100 before it is ready is shown as 99", () => {
   expect(after(loading({ progress: 100 })).highWater).toBe(99);
 });
 
+test("a round that fell is dropped: what was shown in it stands", () => {
+  const state = after(loading({ round: 2, seq: 20 }));
+  expect(accept(state, loading({ round: 1, seq: 21 }), 2_000)).toBe(state);
+});
+
 test("a new epoch is explained as a restart of the server", () => {
   const state = after(
     loading({ epoch: "a", seq: 50, progress: 70 }),
