@@ -48,7 +48,7 @@ export function Progress({ progress, title, valueText, countdown, words }: Overl
         <div key={String(isKnown)} style={{ inlineSize: `${progress ?? 25}%` }} />
       </div>
       {/* The bar has said it already. */}
-      <p className="gr-row gr-figures" aria-hidden="true">
+      <p className="gr-row" aria-hidden="true">
         <b>{isKnown && words.percent(progress)}</b>
         <span>{countdown}</span>
       </p>
@@ -119,7 +119,7 @@ export function StageList({ models, words }: Overlay) {
       <summary>{words.details}</summary>
       {models.map((model) => (
         <div key={model.name}>
-          <p className="gr-row gr-model">
+          <p className="gr-row">
             <b>{model.name}</b>
             <span>{transferOf(words, model)}</span>
           </p>

@@ -31,7 +31,7 @@ test("over a whole load a screen reader hears the phases, each quarter once, and
   expect(heard).toEqual([
     "status: About to load",
     "status: Loading the model",
-    "status: Loading the model, 30 percent",
+    "status: Loading the model, 25 percent",
     "status: Loading the model, 50 percent",
     "status: Loading the model, 75 percent",
     "status: Ready",
