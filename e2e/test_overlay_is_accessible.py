@@ -1,4 +1,4 @@
-"""The overlay in a real browser, in every state, theme and frame: contrast, keyboard, focus, small and mirrored screens."""
+"""The overlay in a real browser, in every state, theme and frame: contrast, keyboard, focus, small screens."""
 
 from __future__ import annotations
 
