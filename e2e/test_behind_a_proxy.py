@@ -50,7 +50,7 @@ def test_the_page_loads_shows_live_progress_and_answers(
     workbench.expect_progress(35)
     server.control.freeze(80)
     workbench.expect_progress(80)
-    workbench.page.get_by_text("Browse golden pairs").click()
+    workbench.button("Browse golden pairs").click()
     expect(workbench.page.get_by_role("list", name="Golden pairs")).to_be_visible()
     workbench.ask()
     expect(workbench.waiting).to_be_visible()

@@ -53,7 +53,7 @@ def test_the_overlay_says_ready_and_leaves(server: GreenroomServer, control: Con
     workbench.expect_state("loading")
     control.become_ready()
     workbench.expect_state("ready")
-    expect(workbench.progress).to_have_count(0)
+    expect(workbench.progressbar).to_have_count(0)
     workbench.expect_gone()
 
 

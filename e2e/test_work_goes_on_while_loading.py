@@ -84,7 +84,7 @@ def test_the_golden_pairs_can_be_read_meanwhile(
 ) -> None:
     control.freeze(12)
     workbench.open(server.url)
-    workbench.page.get_by_text("Browse golden pairs").click()
+    workbench.button("Browse golden pairs").click()
     pairs = workbench.page.get_by_role("list", name="Golden pairs").get_by_role("listitem")
     expect(pairs.nth(14)).to_be_visible()
     workbench.expect_progress(12)

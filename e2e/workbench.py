@@ -6,21 +6,22 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
+from greenroom.testing import OverlayPage
+
 ELECTRICAL_RFQ = (
     "We want to replace 120 old fluorescent ceiling luminaires in our warehouse with LED lighting, "
     "including the disposal of the old fittings. Work is possible on weekends only."
 )
 
 
-class Workbench:
+class Workbench(OverlayPage):
     def __init__(self, page: Page) -> None:
-        self.page = page
+        super().__init__(page)
         self.overlay: Locator = page.get_by_role("region", name="Model status")
-        self.progress = self.overlay.get_by_role("progressbar")
         self.description = page.get_by_label("Request for quotation")
         self.how_many = page.get_by_label("Golden pairs to show")
         self.preview = page.get_by_role("button", name="Preview prompt", exact=True)
-        self.try_again = self.overlay.get_by_role("button", name="Try again")
+        self.try_again = self.button("Try again")
         self.waiting = page.get_by_text("your request goes out by itself")
         self.result = page.get_by_role("region", name="Closest golden pairs")
         self.pairs = self.result.locator("ol > li")
@@ -37,17 +38,9 @@ class Workbench:
         self.preview.click()
 
     def expect_progress(self, percent: int) -> None:
-        """The bar, the number beside it and what tests of others read all say `percent`."""
-        expect(self.progress).to_have_attribute("aria-valuenow", str(percent))
-        expect(self.overlay).to_have_attribute("data-progress", str(percent))
+        """The bar, what tests of others read, and the number that people see all say `percent`."""
+        super().expect_progress(percent)
         expect(self.overlay.get_by_text(f"{percent}%", exact=True).first).to_be_visible()
-
-    def expect_state(self, state: str) -> None:
-        expect(self.overlay).to_have_attribute("data-state", state)
-
-    def expect_gone(self) -> None:
-        """Nothing covers the page any more."""
-        expect(self.overlay).to_have_count(0)
 
     def expect_pairs(self, count: int, first_trade: str | None = None) -> None:
         """An answer with `count` pairs, best first."""
