@@ -79,6 +79,10 @@ class Control:
         """Where every script stands."""
         return self._call("/__test__/state")
 
+    def open_sockets(self) -> int:
+        """How many clients are connected to the server, as it counts them."""
+        return int(self.state()["open_sockets"])
+
     def snapshot(self) -> dict[str, Any]:
         """What the server tells its clients now."""
         snapshot: dict[str, Any] = self._call("/status")["snapshot"]

@@ -43,6 +43,8 @@ class ModelScript(Message):
 
 class ScriptsState(Message):
     clock_seconds: float
+    open_sockets: int
+    """How many clients are connected now, as the server counts them."""
     models: dict[str, ModelScript]
 
 
@@ -127,19 +129,19 @@ class _Control:
             if acts_on_load:
                 await _load_begun(model)
             action(model, order)
-            return self._answer()
+            return self._answer(request)
 
         return Route(f"{PREFIX}/{path}", take, methods=["POST"])
 
     async def _state(self, request: Request) -> Response:
         _require_loopback(request)
-        return self._answer()
+        return self._answer(request)
 
     async def _advance(self, request: Request) -> Response:
         _require_loopback(request)
         await self._clock.advance((await read_json(request, AdvanceOrder)).seconds)
         request.app.state.greenroom.board.touch()  # nothing but time has changed, and that is to be seen
-        return self._answer()
+        return self._answer(request)
 
     def _proceed(self, model: ScriptedModel, order: ProceedOrder) -> None:
         model.proceed(order.seconds)
@@ -149,9 +151,13 @@ class _Control:
         model.auto(order.seconds)
         self._engine.own(self._clock.run())
 
-    def _answer(self) -> Response:
-        scripts = {name: _script(model) for name, model in self._engine.models.items()}
-        return json_answer(ScriptsState(clock_seconds=round(self._clock.monotonic(), 3), models=scripts))
+    def _answer(self, request: Request) -> Response:
+        state = ScriptsState(
+            clock_seconds=round(self._clock.monotonic(), 3),
+            open_sockets=len(request.app.state.greenroom_hub),
+            models={name: _script(model) for name, model in self._engine.models.items()},
+        )
+        return json_answer(state)
 
     def _model(self, name: str | None) -> ScriptedModel:
         """The model that an order means. Raises InvalidInputError."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import connect
 
 from greenroom.testing import Control, ControlError, GreenroomServer
 from greenroom.testing.server import ServerStartError
@@ -74,6 +75,16 @@ def test_proceeding_takes_real_time_and_ends_ready(greenroom_server: GreenroomSe
 def test_a_failure_is_shown_with_its_reason(greenroom_server: GreenroomServer) -> None:
     greenroom_server.control.fail("The disk is full.")
     assert greenroom_server.control.snapshot()["models"][0]["error"]["message"] == "The disk is full."
+
+
+def test_the_sockets_that_are_open_are_counted(greenroom_server: GreenroomServer) -> None:
+    address = f"ws://127.0.0.1:{greenroom_server.port}/ws/init/counted"
+    control = greenroom_server.control
+    assert control.open_sockets() == 0
+    with connect(address) as first, connect(address) as second:
+        for socket in (first, second):
+            socket.recv(timeout=15)
+        assert control.open_sockets() == 2
 
 
 def test_the_clock_moves_only_when_told_to(greenroom_server: GreenroomServer) -> None:
