@@ -18,7 +18,7 @@ const PATHS: Record<Subject, string> = {
   failed: "M12 9v5m0 3v0M12 4l9 16H3z",
   stalled: CLOCK,
   reconnecting: LOST,
-  draining: "M4 12a8 8 0 0 1 14-5l2 2m0-5v5h-5m5 3a8 8 0 0 1-14 5l-2-2m0 5v-5h5",
+  draining: "M20 12a8 8 0 1 1-2-5l2 2m0-5v5h-5",
   offline: LOST,
 };
 

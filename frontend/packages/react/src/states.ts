@@ -28,7 +28,7 @@ export function overlayState(view: ReadinessView): OverlayState {
   return state === "polling" ? state : "loading";
 }
 
-/** The server ended the line for a reason that trying again does not mend (4400, 4401, 4413). */
+/** The server ended the line for a reason that trying again does not mend (4400, 4401, 4413; 4000 and the status of a poll). */
 export function isRefused({ link }: ReadinessView): boolean {
   return link.state === "stopped" && link.code >= CLOSE_CODES.MALFORMED;
 }
