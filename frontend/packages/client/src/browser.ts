@@ -15,6 +15,8 @@ export function browserSeams(): Seams {
   };
 }
 
+const LET_CONNECT_MS = 1_000;
+
 const openWebSocket: OpenSocket = (url, subprotocol, events) => {
   const socket = new WebSocket(url, subprotocol);
   socket.onmessage = (message) => events.onMessage(message.data);
@@ -24,8 +26,10 @@ const openWebSocket: OpenSocket = (url, subprotocol, events) => {
       socket.onmessage = null;
       socket.onclose = null;
       if (socket.readyState !== WebSocket.CONNECTING) return socket.close(1000);
-      // Closing while it connects prints a red line in the console of every page that unmounts early.
+      // Closing while it connects prints a red line in the console of every page that unmounts early. But browsers
+      // shake hands with a server one socket at a time: one that a proxy swallowed would keep all later ones waiting.
       socket.onopen = () => socket.close(1000);
+      setTimeout(() => socket.close(1000), LET_CONNECT_MS);
     },
   };
 };
