@@ -39,12 +39,14 @@ export function createDispatch(
   pump: () => void,
 ): Dispatch & { send(item: Item): void } {
   const now = () => seams.clock.now();
+  // A browser's own `fetch` may be called on its own, but not as a method of something else.
+  const { fetch } = seams;
 
   async function send(item: Item): Promise<void> {
     try {
       const request = isListed(item.entry) ? await claim(item) : item.request;
       if (request === null) return;
-      const response = await seams.fetch(request.url, { ...request.init, signal: wireSignal(item) });
+      const response = await fetch(request.url, { ...request.init, signal: wireSignal(item) });
       const refusal = await readRefusal(response, now(), request.idempotent);
       if (refusal) wait(item, refusal, response);
       else finish(item, "settled", () => item.resolve(response));

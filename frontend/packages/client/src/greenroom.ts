@@ -154,8 +154,8 @@ function createHolding({ timers }: Seams, start: () => void, stop: () => void) {
   };
 }
 
-async function retryModel(seams: Seams, base: string, name: string): Promise<RetryAnswer> {
-  const response = await seams.fetch(`${base}/models/${encodeURIComponent(name)}/retry`, { method: "POST" });
+async function retryModel({ fetch }: Seams, base: string, name: string): Promise<RetryAnswer> {
+  const response = await fetch(`${base}/models/${encodeURIComponent(name)}/retry`, { method: "POST" });
   const body = parseJson(await response.text());
   if (response.ok) return body as RetryAnswer;
   const detail = isRecord(body) && typeof body.detail === "string" ? body.detail : null;

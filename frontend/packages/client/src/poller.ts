@@ -80,8 +80,8 @@ export function createPoller(seams: Seams, url: string, events: PollerEvents): P
 
 const failure: Report = (events) => events.onFailure();
 
-async function readStatus(seams: Seams, url: string, signal: AbortSignal): Promise<Report> {
-  const response = await seams.fetch(url, { signal, cache: "no-store" });
+async function readStatus({ fetch }: Seams, url: string, signal: AbortSignal): Promise<Report> {
+  const response = await fetch(url, { signal, cache: "no-store" });
   const body: unknown = await response.json();
   if (!isRecord(body)) return failure;
   if (body.type === "/problems/unknown-model")

@@ -131,3 +131,21 @@ test("a refused retry says the server's reason", async () => {
     init: { method: "POST" },
   });
 });
+
+test("the browser's own fetch, which is no other object's method, is called by itself", async () => {
+  const world = createFakeWorld();
+  const answered: string[] = [];
+  async function fetch(this: unknown, input: string | URL): Promise<Response> {
+    if (this !== undefined) throw new TypeError("Illegal invocation");
+    answered.push(String(input));
+    return Response.json({});
+  }
+  const greenroom = createGreenroom({ url: "http://here", seams: world.seams, fetch });
+  greenroom.start();
+  greenroom.link.resync();
+  await world.time.advance(2_500);
+  await greenroom.fetch("http://here/x", { method: "POST" });
+  await greenroom.retryModel("minilm");
+  greenroom.stop();
+  expect(answered).toEqual(["http://here/status", "http://here/x", "http://here/models/minilm/retry"]);
+});
