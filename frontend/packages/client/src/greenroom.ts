@@ -4,6 +4,7 @@ import { isRecord, parseJson, type ServerMessage } from "./messages.ts";
 import type { RetryAnswer } from "./protocol.gen.ts";
 import type { QueueLimits } from "./queue.ts";
 import { createReadyFetch, type ReadyFetch } from "./ready-fetch.ts";
+import { safely } from "./safely.ts";
 import type { Random, Seams } from "./seams.ts";
 import type { Shelf } from "./shelf.ts";
 import { createReadinessStore, type ReadinessStore } from "./store.ts";
@@ -70,7 +71,7 @@ export function createGreenroom(options: GreenroomOptions = {}): Greenroom {
     seams,
     onSnapshot: store.accept,
     onStatus: store.setLink,
-    onMessage: (message) => options.onMessage?.(message),
+    onMessage: (message) => safely(() => options.onMessage?.(message)),
   });
   const ticker = createTicker(seams, store);
   const holding = createHolding(seams, start, stop);

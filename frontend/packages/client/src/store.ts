@@ -10,6 +10,7 @@ import {
   type ReadinessView,
   view,
 } from "./readiness.ts";
+import { safely } from "./safely.ts";
 import { project, scopeKey } from "./scope.ts";
 import type { Clock } from "./seams.ts";
 
@@ -75,7 +76,7 @@ export function createReadinessStore(clock: Clock): ReadinessStore {
       update(entry);
       isSeen ||= entry.view !== before;
     }
-    if (isSeen) for (const listener of [...listeners]) listener();
+    if (isSeen) for (const listener of [...listeners]) safely(listener);
   }
 
   function acceptAll(snapshot: InitState): void {

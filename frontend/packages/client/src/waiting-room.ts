@@ -1,5 +1,6 @@
 import { NEVER, type QueueEntry, type RefusedReason } from "./queue.ts";
 import type { Replayable } from "./replay.ts";
+import { safely } from "./safely.ts";
 
 export type QueueEventName =
   | "queued"
@@ -110,15 +111,4 @@ export function createWaitingRoom(onEvent: ((event: QueueEvent) => void) | undef
       safely(() => onEvent?.({ name, id, label, ...(reason && { reason }) }));
     },
   };
-}
-
-/** A listener's mistake is the page's to see, and must not stop the queue. */
-function safely(callback: () => void): void {
-  try {
-    callback();
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
-  }
 }

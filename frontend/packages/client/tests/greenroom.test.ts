@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createGreenroom } from "../src/index.ts";
 import { createFakeWorld, settle } from "../src/testing.ts";
 import { example, snapshot } from "./examples.ts";
@@ -148,4 +148,47 @@ test("the browser's own fetch, which is no other object's method, is called by i
   await greenroom.retryModel("minilm");
   greenroom.stop();
   expect(answered).toEqual(["http://here/status", "http://here/x", "http://here/models/minilm/retry"]);
+});
+
+describe("a listener that throws", () => {
+  const oops = () => {
+    throw new Error("A listener's mistake.");
+  };
+  let seen: unknown[];
+
+  /** The page sees the mistake, as it sees any that nobody caught. */
+  beforeEach(() => {
+    seen = [];
+    vi.stubGlobal("queueMicrotask", (callback: () => void) => {
+      try {
+        callback();
+      } catch (error) {
+        seen.push(error);
+      }
+    });
+  });
+
+  afterEach(() => {
+    vi.unstubAllGlobals();
+    expect(seen).not.toEqual([]);
+  });
+
+  test("to the store does not keep the link from starting, nor a refused request from waiting", async () => {
+    const { world, greenroom } = started();
+    greenroom.store.subscribe(oops);
+    greenroom.start();
+    expect(world.sockets).toHaveLength(1);
+    world.answer = () => Response.json(snapshot("loading"), { status: 425 });
+    void greenroom.fetch("/x", { method: "POST" });
+    await settle();
+    expect(greenroom.queue.list()).toMatchObject([{ state: "waiting" }]);
+  });
+
+  test("to the messages does not keep the page from leaving a server that drains", () => {
+    const world = createFakeWorld();
+    const greenroom = createGreenroom({ url: "https://here", seams: world.seams, onMessage: oops });
+    greenroom.start();
+    world.socket().say(example("draining"));
+    expect(greenroom.link.status()).toMatchObject({ state: "reconnecting", code: 1012 });
+  });
 });
