@@ -35,8 +35,9 @@ interface Entry {
   view: ReadinessView;
 }
 
-/** Scopes come from code, not from people; this only keeps a mistake from growing without end. */
-const MAX_SCOPES = 32;
+/** Scopes come from code, not from people; this only keeps a mistake from growing without end. Beyond it a view is
+ * another object each time, so it has to be more than any page shows. */
+const MAX_SCOPES = 1_000;
 
 export function createReadinessStore(clock: Clock): ReadinessStore {
   const listeners = new Set<() => void>();

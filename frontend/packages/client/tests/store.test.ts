@@ -46,6 +46,15 @@ test("a name given twice is one model", () => {
   expect(store.isReady(["small", "small"])).toBe(true);
 });
 
+test("a list of many models keeps the view of each of them", () => {
+  const { store } = stored();
+  const names = Array.from({ length: 100 }, (_, index) => `model-${index}`);
+  const models = names.map((name) => model(name));
+  store.accept(snapshot("loading", { scope: names, models }));
+  const views = names.map((name) => store.getView([name]));
+  names.forEach((name, index) => void expect(store.getView([name])).toBe(views[index]));
+});
+
 test("a view is the same object until something in it changes, and only then is anybody told", () => {
   const { store, heard } = stored();
   store.accept(two({ seq: 5 }));
