@@ -1,6 +1,8 @@
-"""Draws docs/images/overlay/: one sheet of all states for each theme and device. `python -m e2e.pictures`.
+"""Draws the documentation's pictures. `python -m e2e.pictures`.
 
-The same sources give the same pictures: the client's clock stands still, nothing moves, and no server is there.
+docs/images/overlay/: one sheet of all states for each theme and device. The same sources give the same pictures: the
+client's clock stands still, nothing moves, and no server is there. docs/images/loading.png: the workbench over a real
+server whose model stands still.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from e2e.gallery import ROOT, SCENES, Gallery, build
+from e2e.workbench import Workbench
+from greenroom.testing import GreenroomServer
 
 FOLDER = ROOT / "docs" / "images" / "overlay"
 VIEWPORTS = {"desktop": (1120, 760), "phone": (320, 640)}
@@ -38,7 +42,24 @@ def main() -> None:
         for device in VIEWPORTS:
             for theme in COLOURS:
                 _draw(browser, built, device, theme)
+        _draw_workbench(browser)
         browser.close()
+
+
+def _draw_workbench(browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    workbench = Workbench(page)
+    with GreenroomServer("workbench:create_app") as server:
+        server.control.freeze(20)
+        server.control.advance(20)
+        server.control.freeze(65)
+        workbench.open(server.url)
+        workbench.ask()
+        workbench.expect_waiting(1)
+        workbench.expect_progress(65)
+        page.mouse.move(0, 0)
+        page.screenshot(path=ROOT / "docs" / "images" / "loading.png")
+    page.close()
 
 
 def _draw(browser: Browser, built: Path, device: str, theme: str) -> None:

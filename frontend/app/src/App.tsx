@@ -1,4 +1,5 @@
 import { ModelLoadingOverlay } from "@greenroom/react";
+import { extras } from "@greenroom/react/extras";
 import { EarlierResults } from "./EarlierResults";
 import { GoldenPairs } from "./GoldenPairs";
 import type { Kept } from "./kept";
@@ -26,7 +27,12 @@ export function App({ kept }: { kept?: Kept }) {
         <GoldenPairs />
       </main>
       <ModelLoadingOverlay>
-        <WhileWaiting hasEarlier={earlier.length > 0} />
+        {(overlay) => (
+          <>
+            <WhileWaiting hasEarlier={earlier.length > 0} />
+            {extras(overlay)}
+          </>
+        )}
       </ModelLoadingOverlay>
     </>
   );
