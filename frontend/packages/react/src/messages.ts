@@ -39,7 +39,7 @@ export const CARD = {
     polling: "Progress arrives every few seconds.",
     reconnecting: "What you wrote is kept; trying again.",
     draining: "What you wrote is kept; back in a moment.",
-    offline: "It goes on once you are back online.",
+    offline: "Goes on once you are back online.",
     server_restarted: "The server restarted.",
     model_restarted: "The model restarted.",
   },
