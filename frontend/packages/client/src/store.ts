@@ -94,10 +94,12 @@ export function createReadinessStore(clock: Clock): ReadinessStore {
     accept: acceptAll,
     acceptRefusal(snapshot) {
       const known = main.state.snapshot;
+      // Which life of the server is today's, the link alone says: another server may stand behind another address, and
+      // taking its word would retire ours.
+      if (known !== null && known.epoch !== snapshot.epoch) return;
       if (known !== null && scopeKey(known.scope) === scopeKey(snapshot.scope)) return acceptAll(snapshot);
       // Rounds are counted per scope; what is shown of this one comes from the followed scope, with its count.
-      const isCounted = known?.epoch === snapshot.epoch && isFollowed(snapshot.scope);
-      const round = isCounted ? known.round : snapshot.round;
+      const round = known !== null && isFollowed(snapshot.scope) ? known.round : snapshot.round;
       change((entry) => feed(entry, { ...snapshot, round }), [entryOf(snapshot.scope)]);
     },
     setLink(status) {

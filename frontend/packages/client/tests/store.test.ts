@@ -99,6 +99,15 @@ test("a refusal speaks for its own models, and what is followed goes on from the
   expect(store.isReady(["small"])).toBe(true);
 });
 
+test("a refusal of another server does not silence the one that is followed", () => {
+  const { store } = stored();
+  store.accept(snapshot("loading", { epoch: "ours", seq: 5 }));
+  store.acceptRefusal(snapshot("loading", { epoch: "other", seq: 9 }));
+  store.accept(snapshot("ready", { epoch: "ours", seq: 6 }));
+  expect(store.getView()).toMatchObject({ ready: true });
+  expect(store.isReady(["minilm"])).toBe(true);
+});
+
 test("a refusal of a server's new life is followed by that life's news", () => {
   const { store } = stored();
   store.accept(two({ epoch: "a", round: 7, seq: 90 }));
