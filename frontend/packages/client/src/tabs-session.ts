@@ -62,7 +62,6 @@ export function createSession(options: LinkOptions, tabs: SharingSeams, shown: S
     follower.stop();
     follower = newFollower();
     request(false);
-    follower.look("state");
   }
 
   function receive(data: unknown): void {

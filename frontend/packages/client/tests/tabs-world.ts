@@ -4,6 +4,8 @@ import { createFakeBrowser, type FakeBrowser, type FakeTab } from "../src/tabs-t
 import { createFakeServer, type FakePage, type FakeServer } from "../src/testing.ts";
 
 export interface Tab extends FakeTab {
+  /** Its client id: whose socket it is, on the server. */
+  name: string;
   link: Link;
   page: FakePage;
   snapshots: InitState[];
@@ -19,8 +21,8 @@ export interface TabsWorld {
   browser: FakeBrowser;
   /** Sockets that are open, counted by the server: the label of each tab that owns one. */
   sockets(): string[];
-  /** How many sockets all tabs together ever tried to open. */
-  attempts(): number;
+  /** Which tabs ever tried to open a socket, in order, once for each time. */
+  attempts: string[];
   /** Opens a tab and starts its link, which carries `label` as its client id. */
   open(label: string, query?: string): Tab;
 }
@@ -29,32 +31,32 @@ export function createTabsWorld(seed = 1, models = ["minilm"]): TabsWorld {
   const random = createRandom(seed);
   const server = createFakeServer({ random, models });
   const browser = createFakeBrowser();
-  let attempts = 0;
+  const attempts: string[] = [];
   return {
-    attempts: () => attempts,
+    attempts,
     server,
     browser,
     sockets: () => server.network.lines.map(({ url }) => new URL(url).pathname.split("/").at(-1) ?? ""),
     open(label, query = "") {
       const { page, address } = server.openPage();
       const openSocket: OpenSocket = (...socket) => {
-        attempts += 1;
+        attempts.push(label);
         return address.seams.openSocket(...socket);
       };
       const fake = browser.openTab({ ...address.seams, openSocket });
-      const tab = openTab(fake, page, `ws://greenroom.test/ws/init/${label}${query}`);
+      const tab = openTab(fake, page, label, query);
       tab.link.start();
       return tab;
     },
   };
 }
 
-function openTab(fake: FakeTab, page: FakePage, socketUrl: string): Tab {
+function openTab(fake: FakeTab, page: FakePage, name: string, query: string): Tab {
   const snapshots: InitState[] = [];
   const statuses: LinkStatus[] = [];
   const messages: ServerMessage[] = [];
   const link = sharedLink(fake.shared)({
-    socketUrl,
+    socketUrl: `ws://greenroom.test/ws/init/${name}${query}`,
     statusUrl: "http://greenroom.test/status",
     seams: fake.seams,
     onSnapshot: (snapshot) => snapshots.push(snapshot),
@@ -63,6 +65,7 @@ function openTab(fake: FakeTab, page: FakePage, socketUrl: string): Tab {
   });
   return {
     ...fake,
+    name,
     link,
     page,
     snapshots,

@@ -195,6 +195,9 @@ describe("start and stop", () => {
       ["stopped", 4401],
       ["stopped", 4401],
     ]);
+    b.link.stop();
+    expect(b.link.status().code).toBe(4401);
+    b.link.start();
     open("c");
     await time.advance(10);
     expect(sockets()).toEqual(["a"]);
