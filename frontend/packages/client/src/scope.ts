@@ -26,6 +26,8 @@ export function project(snapshot: InitState, scope: readonly string[]): InitStat
     estimated_seconds: ready ? 0 : longest(models),
     estimate_basis: slowest.estimate_basis,
     status: projectedStatus(models, ready),
+    // The server's sentence is about its own scope; of a part that is ready it would say that it loads.
+    ...(ready && { message: "All systems ready", message_key: "init.ready" }),
   };
 }
 

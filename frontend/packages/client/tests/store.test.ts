@@ -27,7 +27,13 @@ function two(changes: Partial<InitState> = {}, small: Partial<ModelState> = {}):
 test("one model of several is ready before all are", () => {
   const { store } = stored();
   store.accept(two());
-  expect(store.getView(["small"])).toMatchObject({ ready: true, progress: 100, status: "ready" });
+  expect(store.getView(["small"])).toMatchObject({
+    ready: true,
+    progress: 100,
+    status: "ready",
+    message: snapshot("ready").message,
+    snapshot: { message_key: snapshot("ready").message_key },
+  });
   expect(store.getView(["minilm"])).toMatchObject({ ready: false, progress: 65 });
   expect(store.isReady(["small"])).toBe(true);
 });
