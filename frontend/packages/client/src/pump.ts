@@ -32,6 +32,7 @@ export function createPump(
 
   /** Many pages become due together: each lets a random moment pass first. */
   function goOrSpread(item: Item): void {
+    if (isStopped) return;
     const { spreadMs } = item;
     item.spreadMs = 0;
     if (spreadMs > 0) room.change(item, { notBefore: now() + spreadMs });
@@ -43,14 +44,15 @@ export function createPump(
     isAskedAgain = true;
     if (isPumping || isStopped) return;
     isPumping = true;
-    while (isAskedAgain) {
+    // Whoever is told of a request may stop everything.
+    while (isAskedAgain && !isStopped) {
       isAskedAgain = false;
       pass();
     }
     isPumping = false;
     seams.timers.clear(timer);
     const wait = nextLook(room.entries(), isReady, now()) - now();
-    if (wait < NEVER) timer = seams.timers.set(pump, Math.min(MAX_TIMER_MS, Math.max(1, wait)));
+    if (wait < NEVER && !isStopped) timer = seams.timers.set(pump, Math.min(MAX_TIMER_MS, Math.max(1, wait)));
   }
 
   return {

@@ -299,3 +299,21 @@ test("the caller's own abort takes the request out of the queue", async () => {
   await becomeReady();
   expect(sent()).toBe(1);
 });
+
+test("whoever hears of a request may stop the queue: nothing more goes out, and no timer stays", async () => {
+  const { world, store, queue, fetch, stop, start } = room();
+  store.accept(LOADING);
+  world.answer = () => refusal();
+  for (const path of ["/a", "/b"]) void fetch(path, { ...POST, deadlineMs: 60_000 });
+  await settle();
+  const unsubscribe = queue.subscribe(stop);
+  world.answer = () => new Response("done");
+  store.accept(READY);
+  await world.time.advance(1_000);
+  expect(world.calls.map(({ url }) => url)).toEqual(["/a", "/b", "/a"]);
+  expect(world.time.pending()).toBe(0);
+  unsubscribe();
+  start();
+  await settle();
+  expect(world.calls.map(({ url }) => url)).toEqual(["/a", "/b", "/a", "/b"]);
+});
