@@ -2,7 +2,7 @@ import { createDispatch, type Dispatch } from "./dispatch.ts";
 import { createPump } from "./pump.ts";
 import { DEFAULT_QUEUE_LIMITS, NEVER, type QueueEntry, type QueueLimits, refuses } from "./queue.ts";
 import { describeRequest, isRequestObject, type Replayable } from "./replay.ts";
-import type { Seams } from "./seams.ts";
+import { forwards, type Seams } from "./seams.ts";
 import type { Shelf, ShelfDoor } from "./shelf.ts";
 import type { ReadinessStore } from "./store.ts";
 import {
@@ -60,7 +60,8 @@ export interface ReadyRoom {
   stop(): void;
 }
 
-export function createReadyFetch(options: ReadyFetchOptions): ReadyRoom {
+export function createReadyFetch(given: ReadyFetchOptions): ReadyRoom {
+  const options = { ...given, seams: { ...given.seams, clock: forwards(given.seams.clock) } };
   const { shelf } = options;
   const limits = { ...DEFAULT_QUEUE_LIMITS, ...options.limits };
   const room = createWaitingRoom(options.onEvent);

@@ -317,3 +317,17 @@ test("whoever hears of a request may stop the queue: nothing more goes out, and 
   await settle();
   expect(world.calls.map(({ url }) => url)).toEqual(["/a", "/b", "/a", "/b"]);
 });
+
+test("a wall clock that is set back an hour makes no request, and no deadline, an hour later", async () => {
+  const { world, fetch, becomeReady } = scripted();
+  const answer = fetch("/a", POST);
+  const late = fetch("/b", { ...POST, deadlineMs: 5_000 }).catch((error) => error.code);
+  world.answer = (url) => (url === "/b" ? refusal() : new Response("done"));
+  await settle();
+  world.time.jump(-3_600_000);
+  // When the clock was set nobody knows: at worst the time since the last look counts twice.
+  await world.time.advance(10_000);
+  expect(await late).toBe("expired");
+  await becomeReady();
+  expect(await (await answer).text()).toBe("done");
+});
