@@ -44,9 +44,8 @@ export function withLook(countdown: Countdown, now: number): Countdown {
 
 function isSameEstimate(before: number, after: number, now: number): boolean {
   const difference = Math.abs(after - before);
-  if (difference <= ROUNDING_MS) return true;
-  const left = Math.max(before - now, 0);
-  return difference <= MIN_CHANGE_MS && difference <= left * MIN_CHANGE_SHARE;
+  const threshold = Math.min(MIN_CHANGE_MS, (before - now) * MIN_CHANGE_SHARE);
+  return difference <= Math.max(ROUNDING_MS, threshold);
 }
 
 export function remaining(countdown: Countdown | null, now: number): Remaining {

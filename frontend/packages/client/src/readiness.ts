@@ -93,9 +93,9 @@ function explain(before: InitState | null, after: InitState): Explanation | null
 }
 
 function retired(state: ReadinessState, snapshot: InitState): readonly string[] {
-  const before = state.snapshot?.epoch;
-  if (before === undefined || before === snapshot.epoch) return state.retiredEpochs;
-  return [...state.retiredEpochs, before].slice(-RETIRED_KEPT);
+  const { snapshot: before, retiredEpochs } = state;
+  if (before === null || before.epoch === snapshot.epoch) return retiredEpochs;
+  return [...retiredEpochs, before.epoch].slice(-RETIRED_KEPT);
 }
 
 /** 100 if and only if ready, also when a server breaks that law. */

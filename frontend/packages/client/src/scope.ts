@@ -38,7 +38,7 @@ function rank(phase: Phase): number {
 function longest(models: ModelState[]): number | null {
   const waiting = models.filter((model) => model.phase !== "ready").map((model) => model.estimated_seconds);
   const known = waiting.filter((seconds) => seconds !== null);
-  return known.length === waiting.length && known.length > 0 ? Math.max(...known) : null;
+  return known.length === waiting.length ? Math.max(...known) : null;
 }
 
 function projectedStatus(models: ModelState[], ready: boolean): InitState["status"] {
