@@ -12,6 +12,7 @@ export interface Refusal {
 }
 
 const DEFAULT_RETRY_MS = 5_000;
+/** Of a date only: with a wrong clock it could be hours away. A number is kept to; the queue's own bounds end it. */
 const MAX_RETRY_MS = 60_000;
 const CANDIDATES = new Set([202, 425, 429, 503]);
 
@@ -35,6 +36,6 @@ export async function readRefusal(
 function parseRetryAfter(value: string | null, now: number): number {
   if (value === null) return DEFAULT_RETRY_MS;
   const seconds = Number(value);
-  const wait = Number.isFinite(seconds) ? seconds * 1_000 : Date.parse(value) - now;
-  return Number.isFinite(wait) ? Math.min(MAX_RETRY_MS, Math.max(1_000, wait)) : DEFAULT_RETRY_MS;
+  const wait = Number.isFinite(seconds) ? seconds * 1_000 : Math.min(MAX_RETRY_MS, Date.parse(value) - now);
+  return Number.isFinite(wait) ? Math.max(1_000, wait) : DEFAULT_RETRY_MS;
 }

@@ -331,3 +331,21 @@ test("a wall clock that is set back an hour makes no request, and no deadline, a
   await becomeReady();
   expect(await (await answer).text()).toBe("done");
 });
+
+test("a server that asks for an hour is not asked again before, and the wait ends with the queue's bounds", async () => {
+  const { world, fetch, sent } = room({ maxAgeMs: 600_000 });
+  world.answer = () => new Response("{}", { status: 429, headers: { "Retry-After": "3600" } });
+  const answer = fetch("/a", POST).catch((error) => error.code);
+  await world.time.advance(600_000);
+  expect(await answer).toBe("expired");
+  expect(sent()).toBe(1);
+});
+
+test("a date that a wrong clock puts hours away is waited for a minute", async () => {
+  const { world, fetch, sent } = room();
+  const far = new Date(world.time.now() + 7_200_000).toUTCString();
+  world.answer = () => new Response("{}", { status: 429, headers: { "Retry-After": far } });
+  void fetch("/a", POST);
+  await world.time.advance(60_000);
+  expect(sent()).toBe(2);
+});
