@@ -18,6 +18,25 @@ interface Beat {
 const VERSION = 1;
 const DEADLINE_MS = 3_000;
 
+/** Rejects after three seconds, unless it is cleared before. */
+function deadline(timers: Timers): { tooLate: Promise<never>; clear(): void } {
+  let timer: unknown;
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = timers.set(() => reject(new Error("The browser's storage did not answer.")), DEADLINE_MS);
+  });
+  return { tooLate, clear: () => timers.clear(timer) };
+}
+
+/** What `work` gives; rejects when that takes longer than three seconds. */
+export async function inTime<Result>(timers: Timers, work: Promise<Result>): Promise<Result> {
+  const { tooLate, clear } = deadline(timers);
+  try {
+    return await Promise.race([work, tooLate]);
+  } finally {
+    clear();
+  }
+}
+
 /** Every call rejects when storage is missing, blocked, full, or silent for three seconds. */
 export function openDatabase(name: string, factory: () => IDBFactory, timers: Timers): Database {
   let opened: Promise<IDBDatabase> | null = null;
@@ -36,10 +55,7 @@ export function openDatabase(name: string, factory: () => IDBFactory, timers: Ti
     mode: IDBTransactionMode,
     work: (store: IDBObjectStore) => () => Result,
   ): Promise<Result> {
-    let timer: unknown;
-    const tooLate = new Promise<never>((_, reject) => {
-      timer = timers.set(() => reject(new Error("The browser's storage did not answer.")), DEADLINE_MS);
-    });
+    const { tooLate, clear } = deadline(timers);
     let transaction: IDBTransaction | null = null;
     try {
       const database = await Promise.race([connect(), tooLate]);
@@ -51,7 +67,7 @@ export function openDatabase(name: string, factory: () => IDBFactory, timers: Ti
       abort(transaction);
       throw error;
     } finally {
-      timers.clear(timer);
+      clear();
     }
   }
 

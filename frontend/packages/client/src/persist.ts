@@ -1,5 +1,5 @@
 /** `@greenroom/client/persist`: requests that wait survive the page, and are sent by exactly one. */
-import { openDatabase } from "./persist-database.ts";
+import { inTime, openDatabase } from "./persist-database.ts";
 import { createOwner, type Locks } from "./persist-owner.ts";
 import { fromRow, type Row, withHeaders } from "./persist-row.ts";
 import { createWriter } from "./persist-writer.ts";
@@ -62,7 +62,8 @@ export function keptRequests(options: KeptRequestsOptions): Shelf {
   const me = newName(seams.random);
   const database = openDatabase(name, seams.indexedDB, seams.timers);
   const owner = createOwner(me, name, database, seams.locks);
-  const living = () => owner.alive(seams.clock.now());
+  // Web Locks that never answer must not keep a request from going out.
+  const living = () => inTime(seams.timers, owner.alive(seams.clock.now()));
   const adopted = new Set<string>();
   const unkept = (id: string | null, reason: KeptEvent["reason"], error?: unknown) =>
     options.onEvent?.({ name: "memory_only", id, reason, ...(error !== undefined && { error }) });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { ReadyRequestInit } from "../src/index.ts";
+import type { KeptSeams } from "../src/persist.ts";
 import { openDatabase } from "../src/persist-database.ts";
 import { createWriter } from "../src/persist-writer.ts";
 import { createFakeTime } from "../src/testing.ts";
@@ -272,19 +273,25 @@ test("the bounds hold for what an earlier page left: the rest follows as places 
 });
 
 describe("storage that cannot be used", () => {
-  const broken: [string, () => IDBFactory][] = [
+  const silent = () => new Promise<never>(() => {});
+  const granted = (_name: string, hold: () => unknown) => hold();
+  const broken: [string, Partial<KeptSeams>][] = [
     [
       "is forbidden",
-      () => {
-        throw new DOMException("no", "SecurityError");
+      {
+        indexedDB() {
+          throw new DOMException("no", "SecurityError");
+        },
       },
     ],
-    ["does not answer", () => ({ open: () => ({}) }) as unknown as IDBFactory],
+    ["does not answer", { indexedDB: () => ({ open: () => ({}) }) as unknown as IDBFactory }],
+    ["grants no lock", { locks: { request: silent, query: silent } }],
+    ["names no locks", { locks: { request: granted as LockManager["request"], query: silent } }],
   ];
 
-  test.each(broken)("that %s leaves the queue in memory, and is told", async (_name, indexedDB) => {
+  test.each(broken)("that %s leaves the queue in memory, and is told", async (_name, seams) => {
     const browser = createBrowser();
-    const page = openPage(browser, { seams: { indexedDB } });
+    const page = openPage(browser, { seams });
     const answer = page.fetch("/a", POST);
     await settleStorage();
     await browser.time.advance(10_000);
