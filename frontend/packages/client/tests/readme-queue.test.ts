@@ -20,7 +20,7 @@ afterEach(() => {
 
 /** The example under this heading, as it stands there, on clocks that stand still. */
 async function run(heading: string): Promise<unknown[][]> {
-  const code = README.split(`\n## ${heading}\n`)[1]!.split("```ts\n")[1]!.split("```")[0]!;
+  const code = `\n${README}`.split(`\n${heading}\n`)[1]!.split("```ts\n")[1]!.split("```")[0]!;
   const body = code.replace(/^import (\{.*\}) from "(.*)";$/gm, 'const $1 = modules("$2");');
   const lines: unknown[][] = [];
   const world = createFakeWorld();
@@ -40,14 +40,19 @@ async function run(heading: string): Promise<unknown[][]> {
   return lines;
 }
 
+test("the first example runs and is answered", async () => {
+  const [[status] = []] = (await run("# @greenroom/client")).slice(-1);
+  expect(status).toBe(200);
+});
+
 test("the queue's example runs and is answered", async () => {
-  expect(await run("Queue")).toEqual([[200]]);
+  expect(await run("## Queue")).toEqual([[200]]);
 });
 
 test("the calls' example runs and shows vectors and prompt", async () => {
-  expect(await run("Calls")).toEqual([[[4]], [preview.prompt, 2]]);
+  expect(await run("## Calls")).toEqual([[[4]], [preview.prompt, 2]]);
 });
 
 test("the example of requests that survive a reload runs", async () => {
-  expect(await run("Requests that survive a reload")).toEqual([]);
+  expect(await run("## Requests that survive a reload")).toEqual([]);
 });
