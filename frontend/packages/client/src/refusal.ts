@@ -26,6 +26,8 @@ export async function readRefusal(
   const header = response.headers.get("Retry-After");
   const retryAfterMs = parseRetryAfter(header, now);
   if (response.status === 429) return header === null ? null : { snapshot: null, retryAfterMs };
+  // Reading a stream that only begins would keep its answer from the caller until it ends.
+  if (response.status === 202 && !response.headers.get("Content-Type")?.includes("json")) return null;
   const snapshot = asSnapshot(parseJson(await response.clone().text()));
   const isAway = response.status === 503 && header !== null && isIdempotent;
   if (snapshot === null && response.status !== 425 && !isAway) return null;

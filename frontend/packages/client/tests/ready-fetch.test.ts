@@ -20,7 +20,7 @@ function refusal(
   body: InitState = LOADING,
   headers: Record<string, string> = { "Retry-After": "4" },
 ) {
-  return new Response(JSON.stringify(body), { status, headers });
+  return Response.json(body, { status, headers });
 }
 
 type Extras = Pick<ReadyFetchOptions, "honoursIdempotencyKey">;
@@ -348,4 +348,12 @@ test("a date that a wrong clock puts hours away is waited for a minute", async (
   void fetch("/a", POST);
   await world.time.advance(60_000);
   expect(sent()).toBe(2);
+});
+
+test("an accepted stream belongs to the caller at once, however long it goes on", async () => {
+  const { world, fetch } = room();
+  const headers = { "Content-Type": "text/event-stream" };
+  world.answer = () => new Response(new ReadableStream(), { status: 202, headers });
+  const answer = fetch("/a", POST);
+  expect((await answer).status).toBe(202);
 });
