@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -80,6 +81,38 @@ def test_a_restarted_server_is_explained_and_recovered_from(
     control.become_ready()
     workbench.expect_gone()
     expect(workbench.description).to_have_value("Written before the restart")
+
+
+def test_a_server_killed_while_it_loads_is_explained_when_it_is_back(
+    server: GreenroomServer, control: Control, workbench: Workbench, noise: Noise
+) -> None:
+    noise.expected(SERVER_IS_AWAY)
+    control.freeze(40)
+    workbench.open(server.url)
+    workbench.expect_progress(40)
+    server.kill()
+    workbench.expect_state("reconnecting")
+    server.restart()
+    control.freeze(15)
+    expect(workbench.overlay).to_contain_text("The server restarted")
+    workbench.expect_progress(15)
+    control.become_ready()
+    workbench.expect_gone()
+
+
+def test_a_server_that_stops_in_good_order_says_that_it_restarts(
+    server: GreenroomServer, control: Control, workbench: Workbench, noise: Noise
+) -> None:
+    noise.expected(SERVER_IS_AWAY)
+    control.freeze(40)
+    workbench.open(server.url)
+    workbench.expect_progress(40)
+    server.send_signal(signal.SIGTERM)
+    workbench.expect_state("draining")
+    server.wait()
+    server.restart()
+    control.become_ready()
+    workbench.expect_gone()
 
 
 def test_a_killed_server_is_said_to_be_away_until_it_is_back(
