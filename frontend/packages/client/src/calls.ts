@@ -18,7 +18,7 @@ export type Caller = { readonly url: string; readonly fetch: ReadyFetch } | Read
 export interface CallOptions
   extends Pick<ReadyRequestInit, "label" | "deadlineMs" | "orderKey" | "signal" | "headers" | "idempotent"> {
   /** Where the server lives, without a slash at the end. Default: the greenroom's own, else this page's origin. */
-  url?: string;
+  url?: string | undefined;
 }
 
 /** Vectors as numbers; who wants base64 calls `fetch`. */

@@ -12,23 +12,23 @@ import type { QueueEvent, RequestQueue } from "./waiting-room.ts";
 
 export interface GreenroomOptions {
   /** Where the server lives, with or without a path. Default: this page's own origin. */
-  url?: string;
+  url?: string | undefined;
   /** A label in the server's logs, never a credential. 1-64 of A-Za-z0-9_- */
-  clientId?: string;
+  clientId?: string | undefined;
   /** Follow these models. Default: the required ones. A name that the server does not know stops the link. */
-  models?: readonly string[];
-  queue?: Partial<QueueLimits>;
+  models?: readonly string[] | undefined;
+  queue?: Partial<QueueLimits> | undefined;
   /** Whether the server behind this URL runs a request with a known Idempotency-Key once only. Default: no. */
   honoursIdempotencyKey?(url: string): boolean;
   /** Keeps waiting requests beyond this page: `keptRequests` of `@greenroom/client/persist`. */
-  shelf?: Shelf;
+  shelf?: Shelf | undefined;
   onMessage?(message: ServerMessage): void;
   onQueueEvent?(event: QueueEvent): void;
-  fetch?: Seams["fetch"];
+  fetch?: Seams["fetch"] | undefined;
   /** Another line to the server than a socket of this page's own: `sharedLink` of `@greenroom/client/tabs`. */
-  createLink?: (options: LinkOptions) => Link;
+  createLink?: ((options: LinkOptions) => Link) | undefined;
   /** Clocks, sockets and timers, for tests and for places that are no browser. */
-  seams?: Partial<Seams>;
+  seams?: Partial<Seams> | undefined;
 }
 
 export interface Greenroom {

@@ -45,6 +45,14 @@ export const DEFAULT_QUEUE_LIMITS: QueueLimits = {
   spreadMs: 80,
 };
 
+/** What is not given, or given as `undefined`, is as by default: a bound must not fall away by an oversight. */
+export function limitsOf(
+  given: { [Name in keyof QueueLimits]?: QueueLimits[Name] | undefined },
+): QueueLimits {
+  const said = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { ...DEFAULT_QUEUE_LIMITS, ...Object.fromEntries(said) };
+}
+
 export type RefusedReason = "too_many" | "too_big" | "not_replayable";
 
 /** Why it may not wait, or `null` when it may. `waiting`: those that wait already. */

@@ -1,6 +1,6 @@
 import { createDispatch, type Dispatch } from "./dispatch.ts";
 import { createPump } from "./pump.ts";
-import { DEFAULT_QUEUE_LIMITS, NEVER, type QueueEntry, type QueueLimits, refuses } from "./queue.ts";
+import { limitsOf, NEVER, type QueueEntry, type QueueLimits, refuses } from "./queue.ts";
 import { describeRequest, isRequestObject, type Replayable } from "./replay.ts";
 import { forwards, type Seams } from "./seams.ts";
 import type { Shelf, ShelfDoor } from "./shelf.ts";
@@ -24,16 +24,16 @@ import {
  */
 export interface ReadyRequestInit extends RequestInit {
   /** Shown to people in the list of waiting requests. Default: method and URL. */
-  label?: string;
+  label?: string | undefined;
   /** A second run does no harm. Default: by method, or by an Idempotency-Key that the server honours. */
-  idempotent?: boolean;
+  idempotent?: boolean | undefined;
   /**
    * Milliseconds from the call until the answer's headers, the time under way included. Waiting ends after the
    * queue's `maxAgeMs` at the latest.
    */
-  deadlineMs?: number;
+  deadlineMs?: number | undefined;
   /** Requests with one key go out one after another, in the order of their calls, the first attempts too. */
-  orderKey?: string;
+  orderKey?: string | undefined;
 }
 
 /** Rejects with a `QueueError` when the request was given up, with the signal's reason, or as `fetch` does. */
@@ -42,12 +42,12 @@ export type ReadyFetch = (input: string | URL | Request, init?: ReadyRequestInit
 export interface ReadyFetchOptions {
   seams: Pick<Seams, "clock" | "timers" | "random" | "fetch">;
   /** Without it every wait goes by `Retry-After`. */
-  readiness?: Pick<ReadinessStore, "isReady" | "acceptRefusal" | "subscribe">;
-  limits?: Partial<QueueLimits>;
+  readiness?: Pick<ReadinessStore, "isReady" | "acceptRefusal" | "subscribe"> | undefined;
+  limits?: Partial<QueueLimits> | undefined;
   /** Whether the server behind this URL runs a request with a known Idempotency-Key once only. Default: no. */
   honoursIdempotencyKey?(url: string): boolean;
   /** Keeps what waits beyond this page: `keptRequests` of `@greenroom/client/persist`. */
-  shelf?: Shelf;
+  shelf?: Shelf | undefined;
   onEvent?(event: QueueEvent): void;
 }
 
@@ -63,7 +63,7 @@ export interface ReadyRoom {
 export function createReadyFetch(given: ReadyFetchOptions): ReadyRoom {
   const options = { ...given, seams: { ...given.seams, clock: forwards(given.seams.clock) } };
   const { shelf } = options;
-  const limits = { ...DEFAULT_QUEUE_LIMITS, ...options.limits };
+  const limits = limitsOf(options.limits ?? {});
   const room = createWaitingRoom(options.onEvent);
   const { pump, ...running } = createPump(options, limits, room, {
     send: (item) => dispatch.send(item),

@@ -222,6 +222,19 @@ describe("a connection that broke", () => {
 });
 
 describe("bounds", () => {
+  test("one that is given as undefined is the default, not none", async () => {
+    const { fetch, becomeReady, sent } = scripted({
+      maxConcurrent: undefined,
+      maxCount: undefined,
+    } as object);
+    const answers = Array.from({ length: 50 }, () => fetch("/a", POST));
+    await settle();
+    await expect(fetch("/b", POST)).rejects.toMatchObject({ code: "too_many" });
+    await becomeReady();
+    await Promise.all(answers.slice(0, 2));
+    expect(sent()).toBeGreaterThan(51);
+  });
+
   test("one request too many is refused visibly", async () => {
     const { fetch, names } = scripted({ maxCount: 1 });
     void fetch("/a", POST).catch(() => {});
