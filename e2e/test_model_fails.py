@@ -115,3 +115,13 @@ def test_a_host_that_keeps_dying_says_when_it_is_tried_again(
     control.advance(6)
     control.freeze(33)
     workbench.expect_progress(33)
+
+
+def test_a_long_reason_without_spaces_is_not_cut_on_a_phone(
+    server: GreenroomServer, control: Control, workbench: Workbench
+) -> None:
+    workbench.page.set_viewport_size({"width": 320, "height": 568})
+    workbench.open(server.url)
+    control.fail("/var/lib/models/sentence_transformers/minilm/model.safetensors cannot be read.")
+    expect(workbench.try_again).to_be_visible()
+    assert workbench.overlay.evaluate("card => card.scrollWidth - card.clientWidth") <= 0
