@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import BrowserContext, FloatRect, Locator, expect
 
 from e2e.conftest import PATIENCE_MS, Noise
 from e2e.recorder import Recorder
@@ -90,6 +90,30 @@ def test_the_golden_pairs_can_be_read_meanwhile(
     workbench.expect_progress(12)
 
 
+def test_on_a_phone_what_the_card_opens_stands_above_the_card(
+    server: GreenroomServer, control: Control, workbench: Workbench
+) -> None:
+    workbench.page.set_viewport_size({"width": 390, "height": 844})
+    control.freeze(12)
+    workbench.open(server.url)
+    workbench.button("Browse golden pairs").click()
+    part = workbench.page.locator("#golden-pairs summary")
+    expect(part).to_be_in_viewport()
+    expect(part).to_be_focused()
+    assert box_of(part)["y"] + box_of(part)["height"] < box_of(workbench.overlay)["y"]
+
+
+def test_on_a_laptop_the_card_stands_beside_the_form(
+    server: GreenroomServer, control: Control, workbench: Workbench
+) -> None:
+    workbench.page.set_viewport_size({"width": 1280, "height": 720})
+    control.freeze(12)
+    workbench.open(server.url)
+    expect(workbench.overlay).to_be_visible()
+    form, card = box_of(workbench.page.locator("form")), box_of(workbench.overlay)
+    assert form["x"] + form["width"] <= card["x"]
+
+
 def test_a_reload_keeps_the_draft_and_the_progress(
     server: GreenroomServer, control: Control, workbench: Workbench
 ) -> None:
@@ -134,6 +158,12 @@ def test_a_closed_tabs_request_is_sent_by_exactly_one_other(
     control.become_ready()
     expect_one_of(others)
     assert sorted(recorder.preview_statuses for recorder in recorders) == [[], [200]]
+
+
+def box_of(part: Locator) -> FloatRect:
+    box = part.bounding_box()
+    assert box is not None, "not on the page"
+    return box
 
 
 def expect_one_of(tabs: list[Workbench]) -> None:
