@@ -25,6 +25,8 @@ export function GoldenPairs() {
 
 function List() {
   const [loaded, setLoaded] = useState<Loaded>({ kind: "loading" });
+  const [attempt, setAttempt] = useState(1);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another attempt is another fetch.
   useEffect(() => {
     const abort = new AbortController();
     goldenPairs(abort.signal).then(
@@ -32,9 +34,13 @@ function List() {
       (error: unknown) => !abort.signal.aborted && setLoaded({ kind: "failed", detail: detailOf(error) }),
     );
     return () => abort.abort();
-  }, []);
+  }, [attempt]);
+  function retry() {
+    setLoaded({ kind: "loading" });
+    setAttempt(attempt + 1);
+  }
   if (loaded.kind === "loading") return <p className="hint">Fetching…</p>;
-  if (loaded.kind === "failed") return <p role="alert">{loaded.detail}</p>;
+  if (loaded.kind === "failed") return <Failed detail={loaded.detail} onRetry={retry} />;
   return (
     <ul className="library" aria-label="Golden pairs">
       {loaded.pairs.map((pair) => (
@@ -45,5 +51,16 @@ function List() {
         </li>
       ))}
     </ul>
+  );
+}
+
+function Failed({ detail, onRetry }: { detail: string; onRetry(): void }) {
+  return (
+    <>
+      <p role="alert">{detail}</p>
+      <button type="button" className="secondary" onClick={onRetry}>
+        Fetch again
+      </button>
+    </>
   );
 }

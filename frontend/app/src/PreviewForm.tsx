@@ -61,7 +61,7 @@ export function PreviewForm({ state, onAsk, onCancel }: PreviewFormProps) {
         onKeyDown={sendByKeyboard}
       />
       <p id={ids.hint} className="hint">
-        Kept in this browser while you write. Ctrl + Enter sends.
+        Kept in this browser while you write. <span className="with-keyboard">Ctrl + Enter sends.</span>
       </p>
       <div className="actions">
         <label htmlFor={ids.k}>Golden pairs to show</label>
@@ -100,6 +100,8 @@ function waitingText(view: ReadinessView): string {
     return "Kept; your request goes out by itself once the server can be reached";
   if (view.phase === "failed" && view.retryInSeconds === null)
     return "Kept; your request goes out by itself once the model loads. Press Try again in the card";
+  // The model answers, but the request was lost on its way and pauses before it is sent again.
+  if (view.ready) return "Kept; your request goes out again by itself in a moment";
   return "Waiting for the model; your request goes out by itself";
 }
 

@@ -167,6 +167,31 @@ test("golden pairs can be browsed while the model loads", async () => {
   expect((await screen.findByRole("list", { name: "Golden pairs" })).textContent).toContain("200 brackets");
 });
 
+test("golden pairs that could not be fetched can be fetched again", async () => {
+  let isOnline = false;
+  vi.stubGlobal("fetch", async () => {
+    if (!isOnline) throw new TypeError("offline");
+    return Response.json([PAIR]);
+  });
+  stage(<App />);
+  await userEvent.click(screen.getByText("Browse golden pairs"));
+  expect((await screen.findByRole("alert")).textContent).toMatch(/could not be reached/);
+  isOnline = true;
+  await userEvent.click(screen.getByRole("button", { name: "Fetch again" }));
+  expect(await screen.findByRole("list", { name: "Golden pairs" })).toBeTruthy();
+});
+
+test("a request that was lost on its way to a ready model is not said to wait for the model", async () => {
+  const { say, world } = stage(<App />);
+  await say(example("hello"), snapshot("ready"));
+  world.answer = () => {
+    throw new TypeError("connection reset");
+  };
+  await userEvent.type(screen.getByLabelText("Request for quotation"), TEXT);
+  await userEvent.click(screen.getByRole("button", { name: "Preview prompt" }));
+  expect(await screen.findByText("Kept; your request goes out again by itself in a moment")).toBeTruthy();
+});
+
 test("the card offers what can be done without the model, and takes people there", async () => {
   await written(() => Response.json(ANSWER));
   await screen.findByText("The whole prompt");
