@@ -24,10 +24,10 @@ export function createPump(
   let isPumping = false;
   let isAskedAgain = false;
 
-  function pass(): void {
+  function pass(at: number): void {
     const items = (entries: QueueEntry[]) => entries.flatMap(({ id }) => room.find(id) ?? []);
-    items(room.entries().filter(({ deadlineAt }) => deadlineAt <= now())).forEach(act.expire);
-    items(due(room.entries(), isReady, now(), limits)).forEach(goOrSpread);
+    items(room.entries().filter(({ deadlineAt }) => deadlineAt <= at)).forEach(act.expire);
+    items(due(room.entries(), isReady, at, limits)).forEach(goOrSpread);
   }
 
   /** Many pages become due together: each lets a random moment pass first. */
@@ -45,13 +45,16 @@ export function createPump(
     if (isPumping || isStopped) return;
     isPumping = true;
     // Whoever is told of a request may stop everything.
+    let at = 0;
     while (isAskedAgain && !isStopped) {
       isAskedAgain = false;
-      pass();
+      at = now();
+      pass(at);
     }
     isPumping = false;
     seams.timers.clear(timer);
-    const wait = nextLook(room.entries(), isReady, now()) - now();
+    // By the same moment: what becomes due while a pass runs was not seen by it, and must not be taken for seen.
+    const wait = nextLook(room.entries(), isReady, at) - now();
     if (wait < NEVER && !isStopped) timer = seams.timers.set(pump, Math.min(MAX_TIMER_MS, Math.max(1, wait)));
   }
 

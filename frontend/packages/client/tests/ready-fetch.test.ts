@@ -145,6 +145,28 @@ test("models that the line does not follow are asked for by the clock", async ()
   expect(await (await answer).text()).toBe("done");
 });
 
+test("a request that becomes due while the queue looks is not overlooked", async () => {
+  const world = createFakeWorld();
+  // Browsers fire timers up to a millisecond early; here the clock ticks after it was read twice.
+  let early = 0;
+  const clock = { now: () => world.time.now() - (early-- > 0 ? 1 : 0) };
+  const timers = {
+    ...world.time.timers,
+    set: (callback: () => void, milliseconds: number) =>
+      world.time.timers.set(() => {
+        early = 2;
+        callback();
+      }, milliseconds),
+  };
+  const { fetch } = createReadyFetch({ seams: { ...world.seams, clock, timers }, limits: LIMITS });
+  const answer = fetch("/x");
+  await settle();
+  world.answer = () => new Response("done");
+  await world.time.advance(2_000);
+  expect(world.calls).toHaveLength(2);
+  expect((await answer).ok).toBe(true);
+});
+
 test("without a store of snapshots the server's Retry-After alone decides", async () => {
   const world = createFakeWorld();
   const { fetch } = createReadyFetch({ seams: world.seams, limits: LIMITS });
