@@ -125,3 +125,13 @@ def test_a_long_reason_without_spaces_is_not_cut_on_a_phone(
     control.fail("/var/lib/models/sentence_transformers/minilm/model.safetensors cannot be read.")
     expect(workbench.try_again).to_be_visible()
     assert workbench.overlay.evaluate("card => card.scrollWidth - card.clientWidth") <= 0
+
+
+def test_trying_again_stays_in_sight_on_a_phone_whose_row_was_scrolled(
+    server: GreenroomServer, control: Control, workbench: Workbench
+) -> None:
+    workbench.page.set_viewport_size({"width": 320, "height": 568})
+    workbench.open(server.url)
+    workbench.button("Tell me when ready").click()
+    control.fail(REASON)
+    expect(workbench.try_again).to_be_in_viewport(ratio=1)
