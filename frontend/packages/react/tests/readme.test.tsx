@@ -21,10 +21,12 @@ function browser() {
   }
   vi.stubGlobal("WebSocket", Socket);
   const server = { isReady: false, answered: 0 };
-  vi.stubGlobal("fetch", async () => {
+  vi.stubGlobal("fetch", async (url: string) => {
+    // Whoever copies the page has no other routes than the server's own.
+    if (!url.endsWith("/v1/embeddings")) return new Response(null, { status: 404 });
     if (!server.isReady) return Response.json(snapshot("loading"), { status: 425 });
     server.answered += 1;
-    return Response.json({ label: "greeting" });
+    return Response.json({ data: [{ embedding: [0.6, 0.8] }] });
   });
   const say = (message: unknown) =>
     act(async () => sockets.at(-1)?.onmessage?.({ data: JSON.stringify(message) }));
@@ -47,5 +49,6 @@ test("the README's page shows progress, keeps an early press, and sends it once 
   server.isReady = true;
   await say(snapshot("ready"));
   await vi.waitFor(() => expect(server.answered).toBe(1));
+  expect(await screen.findByText("2 numbers")).toBeTruthy();
   expect(screen.getByRole("button", { name: "Ask" })).toBeTruthy();
 });

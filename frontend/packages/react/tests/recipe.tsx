@@ -1,14 +1,24 @@
-import { GreenroomProvider, ModelLoadingOverlay, useRequestQueue, useWaitHint } from "@greenroom/react";
+import { embed } from "@greenroom/client";
+import { GreenroomProvider, ModelLoadingOverlay, useGreenroom, useWaitHint } from "@greenroom/react";
 import { extras } from "@greenroom/react/extras";
 import "@greenroom/react/overlay.css";
+import { useState } from "react";
 
 const Ask = () => {
-  const { readyFetch } = useRequestQueue();
-  const ask = () => void readyFetch("/predict", { method: "POST", body: '{"text":"Hello"}', label: "Hello" });
+  const greenroom = useGreenroom();
+  const [said, say] = useState("");
+  const ask = () =>
+    embed(greenroom, { model: "minilm", input: "Hello" }, { label: "Hello" }).then(
+      ({ data }) => say(`${data[0]?.embedding.length} numbers`),
+      (error: Error) => say(error.message), // cancelled, for example
+    );
   return (
-    <button type="button" onClick={ask}>
-      Ask {useWaitHint()}
-    </button>
+    <p>
+      <button type="button" onClick={ask}>
+        Ask {useWaitHint()}
+      </button>
+      {said}
+    </p>
   );
 };
 
