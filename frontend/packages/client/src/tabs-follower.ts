@@ -26,7 +26,8 @@ export interface Follower {
 
 export interface FollowerActions {
   ask(want: Want): void;
-  claim(): void;
+  /** `isAgain`: the last claim brought neither the lock nor word of a leader. */
+  claim(isAgain: boolean): void;
 }
 
 const ANSWER_MS = 500;
@@ -48,6 +49,7 @@ export function createFollower(seams: Seams, shown: Shown, { ask, claim }: Follo
   /** When it was asked last; `null` once it spoke since. Messages that waited in a frozen tab are no answer. */
   let askedAt: number | null = clock.now();
   let wasLate = false;
+  let hasClaimed = false;
   let decision: unknown = null;
   let watch: unknown = null;
 
@@ -70,7 +72,10 @@ export function createFollower(seams: Seams, shown: Shown, { ask, claim }: Follo
     if (isSilent() && isLate && !wasLate) {
       wasLate = true;
       look("state");
-    } else if (isSilent() || isWeak()) claim();
+    } else if (isSilent() || isWeak()) {
+      claim(hasClaimed);
+      hasClaimed = true;
+    }
   }
 
   function look(want: Want): void {
@@ -102,6 +107,7 @@ export function createFollower(seams: Seams, shown: Shown, { ask, claim }: Follo
       if (askedAt === null || at < askedAt) return true;
       askedAt = null;
       wasLate = false;
+      hasClaimed = false;
       return true;
     },
     setLeaderHidden(isHidden) {

@@ -35,7 +35,8 @@ export function createSession(options: LinkOptions, tabs: SharingSeams, shown: S
   function newFollower(): Follower {
     return createFollower(seams, shown, {
       ask: (want) => post({ type: "ask", want }),
-      claim: () => request(true),
+      // Locks that never answer must not keep a tab from the server. Should they answer later, one tab robs the rest.
+      claim: (isAgain) => (isAgain ? lead() : request(true)),
     });
   }
 
@@ -45,6 +46,7 @@ export function createSession(options: LinkOptions, tabs: SharingSeams, shown: S
   }
 
   function lead(): void {
+    if (leader !== null) return;
     follower.stop();
     leader = createLeader(options, shown, post, follower.isFresh());
     leader.start();

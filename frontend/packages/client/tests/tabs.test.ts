@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { CLOSE_CODES, createGreenroom, createLink } from "../src/index.ts";
-import { sharedLink, type TabSeams } from "../src/tabs.ts";
+import { type RequestLock, sharedLink, type TabSeams } from "../src/tabs.ts";
 import type { FakeBrowser } from "../src/tabs-testing.ts";
 import type { FakeServer } from "../src/testing.ts";
 import { createTabsWorld, type Tab } from "./tabs-world.ts";
@@ -301,13 +301,49 @@ describe("without the browser's help", () => {
   });
 });
 
+describe("locks that do not answer", () => {
+  test("locks that never answer do not keep tabs from the server", async () => {
+    const { server, browser, sockets } = createTabsWorld();
+    await startTwo(server, browser, { requestLock: () => () => {} });
+    await server.time.advance(4_000);
+    expect(sockets()).toHaveLength(1);
+  });
+
+  test("locks that answer late still end with one socket", async () => {
+    const { server, browser, sockets } = createTabsWorld();
+    const late = (requestLock: RequestLock): RequestLock => {
+      return (name, steal, events) => {
+        let release = () => {};
+        const cancel = server.time.schedule(() => {
+          release = requestLock(name, steal, events);
+        }, 5_000);
+        return () => {
+          cancel();
+          release();
+        };
+      };
+    };
+    await startTwo(server, browser, {}, late);
+    await server.time.advance(4_000);
+    expect(sockets()).toHaveLength(1);
+    await server.time.advance(60_000);
+    expect(sockets()).toHaveLength(1);
+  });
+});
+
 const SOME = { requestLock: () => () => {}, openChannel: () => ({ post() {}, close() {} }) };
 
-async function startTwo(server: FakeServer, browser: FakeBrowser, shared: Partial<TabSeams>): Promise<void> {
+async function startTwo(
+  server: FakeServer,
+  browser: FakeBrowser,
+  shared: Partial<TabSeams>,
+  wrap = (requestLock: RequestLock) => requestLock,
+): Promise<void> {
   for (const clientId of ["0", "1"]) {
     const { address } = server.openPage();
     const tab = browser.openTab(address.seams);
-    const createLink = sharedLink({ ...tab.shared, ...shared });
+    const requestLock = tab.shared.requestLock && { requestLock: wrap(tab.shared.requestLock) };
+    const createLink = sharedLink({ ...tab.shared, ...requestLock, ...shared });
     createGreenroom({ ...address, seams: tab.seams, clientId, createLink }).start();
   }
   await server.time.advance(10);
