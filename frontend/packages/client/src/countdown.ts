@@ -1,7 +1,8 @@
 /**
  * A countdown that people can believe. Between two estimates it follows the wall clock. It jumps only when the
  * server's estimate really changed (by more than a tenth or five seconds), and the number on the screen never
- * rises: where it would, or where it ran out, it says "taking longer than usual" until it can go on downwards.
+ * rises: it stands still where it would rise a little. Where it would rise much, or where it ran out, it says "taking
+ * longer than usual" until it can go on downwards.
  */
 export interface Countdown {
   /** Wall clock, milliseconds. */
@@ -21,6 +22,9 @@ const MIN_CHANGE_MS = 5_000;
 const MIN_CHANGE_SHARE = 0.1;
 /** Estimates are whole seconds: two honest ones can differ by this much and mean the same moment. */
 const ROUNDING_MS = 1_000;
+/** A rise by no more than this is no news: the number stands still until the clock has caught up. */
+const MIN_HELD_SECONDS = 2;
+const HELD_SHARE = 0.25;
 
 /** Takes a new estimate; `null` keeps what is known. */
 export function withEstimate(
@@ -50,7 +54,9 @@ function isSameEstimate(before: number, after: number, now: number): boolean {
 
 export function remaining(countdown: Countdown | null, now: number): Remaining {
   if (countdown === null) return UNKNOWN;
-  const seconds = Math.ceil((countdown.endsAt - now) / 1_000);
-  if (seconds < 1 || seconds > countdown.lowestShown) return LONGER;
-  return { kind: "seconds", seconds };
+  const { endsAt, lowestShown } = countdown;
+  const seconds = Math.ceil((endsAt - now) / 1_000);
+  const held = Math.max(MIN_HELD_SECONDS, lowestShown * HELD_SHARE);
+  if (seconds < 1 || lowestShown < 1 || seconds > lowestShown + held) return LONGER;
+  return { kind: "seconds", seconds: Math.min(seconds, lowestShown) };
 }

@@ -27,8 +27,10 @@ export interface Dispatch {
 }
 
 const MAX_LOST = 5;
-/** A lost connection says nothing about the models; the pause between tries says when. */
+/** A lost connection says nothing about the models; the line, or else the pause between tries, says when. */
 const LOST: Refusal = { snapshot: null, retryAfterMs: 1_000 };
+/** Due as soon as the server answers at all. */
+const ANY_SCOPE: readonly string[] = [];
 /** An earlier request of the same key is not done yet. */
 const BEHIND: Refusal = { snapshot: null, retryAfterMs: 0 };
 
@@ -78,7 +80,7 @@ export function createDispatch(
     const reason = isNew && refuses(room.list(), request.bytes, limits);
     if (reason) return refuse(item, reason, response);
     room.change(item, {
-      ...whenAgain(entry, refusal, now(), seams.random),
+      ...whenAgain(item, refusal, now(), seams.random),
       ...(isNew && { deadlineAt: latest(entry) }),
     });
     item.spreadMs = refusal === BEHIND ? 0 : seams.random() * limits.spreadMs;
@@ -120,18 +122,20 @@ export function createDispatch(
   };
 }
 
+/** A refusal comes from a server that is there: what was lost before it lengthens no pause. */
 function whenAgain(
-  { attempts: before, scope }: QueueEntry,
+  { entry, lost }: Item,
   refusal: Refusal,
   now: number,
   random: Random,
 ): Partial<QueueEntry> {
-  const attempts = before + (refusal === BEHIND ? 0 : 1);
+  const attempts = entry.attempts + (refusal === BEHIND ? 0 : 1);
+  const isLost = refusal === LOST;
   return {
     state: "waiting",
     attempts,
-    scope: refusal === LOST ? scope : (refusal.snapshot?.scope ?? null),
-    notBefore: now + pauseBefore(attempts, random),
+    scope: isLost ? (entry.scope ?? ANY_SCOPE) : (refusal.snapshot?.scope ?? null),
+    notBefore: now + pauseBefore(isLost ? lost : attempts - lost, random),
     askAgainAt: now + refusal.retryAfterMs,
   };
 }

@@ -24,7 +24,7 @@ export interface ReadinessStore {
   tick(): boolean;
   /** The same object until something a person can see has changed. */
   getView(scope?: readonly string[] | null): ReadinessView;
-  /** `null` when nothing here can tell. */
+  /** Of no model at all (`[]`): whether the server answers. `null` when nothing here can tell. */
   isReady(scope: readonly string[] | null): boolean | null;
   subscribe(listener: () => void): () => void;
 }
@@ -112,7 +112,12 @@ export function createReadinessStore(clock: Clock): ReadinessStore {
     },
     getView: (scope = null) => entryOf(scope).view,
     isReady(scope) {
-      if (link.state === "stopped" || !isFollowed(scope)) return null;
+      const { state } = link;
+      const isAny = scope?.length === 0;
+      if (state === "stopped" || !(isAny || isFollowed(scope))) return null;
+      // What was known of a server that cannot be reached is no reason to send.
+      if (state === "reconnecting" || state === "offline") return false;
+      if (isAny) return state === "live" || state === "polling" || null;
       return entryOf(scope).state.snapshot?.ready ?? null;
     },
     subscribe(listener) {

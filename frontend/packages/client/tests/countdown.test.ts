@@ -21,6 +21,14 @@ test("an estimate that rose says longer, and counts again once it is below what 
   expect(remaining(risen, 21_000)).toEqual({ kind: "seconds", seconds: 39 });
 });
 
+test("estimates that wobble by a second or two let the number stand, not say longer", () => {
+  const first = withEstimate(null, 7, 0);
+  const risen = withEstimate(withLook(first as Countdown, 500), 9, 600);
+  expect(remaining(risen, 600)).toEqual({ kind: "seconds", seconds: 7 });
+  expect(remaining(risen, 4_000)).toEqual({ kind: "seconds", seconds: 6 });
+  expect(remaining(withEstimate(risen, 12, 600), 600)).toEqual({ kind: "longer" });
+});
+
 test("a countdown that ran out says longer, not zero", () => {
   expect(remaining(START, 40_000)).toEqual({ kind: "longer" });
 });

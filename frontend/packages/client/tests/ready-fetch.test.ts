@@ -3,6 +3,7 @@ import {
   createReadinessStore,
   createReadyFetch,
   type InitState,
+  type LinkState,
   type QueueEvent,
   type QueueLimits,
   type ReadyFetchOptions,
@@ -203,6 +204,40 @@ describe("a connection that broke", () => {
     };
     return { ...all, waitThenBreak };
   }
+
+  /** A line as the link tells of it. */
+  const line = (state: LinkState) => ({ state, code: 0, reason: "" });
+
+  test("waits for the line, spending no attempt while the server is away, and goes out as soon as it is back", async () => {
+    const { world, store, fetch, sent } = room();
+    store.setLink(line("live"));
+    store.accept(READY);
+    world.answer = () => Promise.reject(new TypeError("network"));
+    const answer = fetch("/p", { ...POST, idempotent: true });
+    store.setLink(line("reconnecting"));
+    await world.time.advance(300_000);
+    const tries = sent();
+    expect(tries).toBeLessThanOrEqual(2);
+    world.answer = () => new Response("done");
+    store.setLink(line("live"));
+    await world.time.advance(5_000);
+    expect(await (await answer).text()).toBe("done");
+    expect(sent()).toBe(tries + 1);
+  });
+
+  test("lengthens no pause once the server refuses again: ready sends it at once", async () => {
+    const { world, store, fetch, sent } = room();
+    world.answer = () => Promise.reject(new TypeError("network"));
+    const answer = fetch("/p", { ...POST, idempotent: true });
+    while (sent() < 4) await world.time.advance(100);
+    world.answer = () => refusal();
+    while (sent() < 5) await world.time.advance(100);
+    store.accept(LOADING);
+    world.answer = () => new Response("done");
+    store.accept({ ...READY, seq: LOADING.seq + 1 });
+    await world.time.advance(1);
+    expect(await (await answer).text()).toBe("done");
+  });
 
   test("is never repeated for a POST: the handler may have run", async () => {
     const { fetch, waitThenBreak, sent } = broken();

@@ -1,23 +1,23 @@
 import { createGreenroom } from "@greenroom/client";
 import { createFakeServer, settle } from "@greenroom/client/testing";
 import { expect, test } from "vitest";
-import { classify } from "../recipes/plain-fetch.ts";
+import { embedText } from "../recipes/plain-fetch.ts";
 import { createQueryClient, embeddingOf } from "../recipes/tanstack-query.ts";
 
 test("plain fetch: one question waits for the model, and leaves nothing behind", async () => {
   const server = createFakeServer();
-  server.handle("POST /predict", () => ({ label: "electrical" }));
-  const answer = classify("Replace the lamps", server.address);
+  server.handle("POST /v1/embeddings", () => ({ data: [{ embedding: [1, 2] }] }));
+  const answer = embedText("Replace the lamps", server.address);
   await server.time.advance(20_000);
   server.ready();
   await server.time.advance(100);
-  expect(await answer).toEqual({ label: "electrical" });
+  expect(await answer).toEqual({ data: [{ embedding: [1, 2] }] });
   expect(server.time.pending()).toBe(0);
 });
 
 test("plain fetch: a model that never comes is said in so many words", async () => {
   const server = createFakeServer();
-  const answer = classify("Replace the lamps", server.address);
+  const answer = embedText("Replace the lamps", server.address);
   await server.time.advance(121_000);
   expect(await answer).toEqual({ gaveUp: "expired" });
   expect(server.handled).toHaveLength(0);
