@@ -305,7 +305,7 @@ describe("locks that do not answer", () => {
   test("locks that never answer do not keep tabs from the server", async () => {
     const { server, browser, sockets } = createTabsWorld();
     await startTwo(server, browser, { requestLock: () => () => {} });
-    await server.time.advance(4_000);
+    await server.time.advance(3_000);
     expect(sockets()).toHaveLength(1);
   });
 
