@@ -89,6 +89,7 @@ def test_the_sockets_that_are_open_are_counted(greenroom_server: GreenroomServer
 
 def test_the_clock_moves_only_when_told_to(greenroom_server: GreenroomServer) -> None:
     control = greenroom_server.control
+    control.freeze(0)  # a load has to be under way before it can stall
     control.advance(30)
     assert control.state()["clock_seconds"] == 30
     assert control.snapshot()["stalled_seconds"] == 30
