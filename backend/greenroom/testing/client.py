@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 DEADLINE_SECONDS = 15.0
+STATE_DEADLINE_SECONDS = 60.0
+"""For what a server comes to by itself: a real model loads in seconds, on a crowded machine in many."""
 POLL_SECONDS = 0.02
 
 
@@ -89,11 +91,11 @@ class Control:
         return snapshot
 
     def wait_for(self, wanted: Callable[[dict[str, Any]], bool], name: str) -> dict[str, Any]:
-        """The first snapshot that is as `wanted`. Raises ControlError, with the last one seen, after 15 s."""
-        until = time.monotonic() + DEADLINE_SECONDS
+        """The first snapshot that is as `wanted`. Raises ControlError, with the last one seen, after 60 s."""
+        until = time.monotonic() + STATE_DEADLINE_SECONDS
         while not wanted(state := self.snapshot()):
             if time.monotonic() > until:
-                raise ControlError(f"not {name} after {DEADLINE_SECONDS:g} s: {state}")
+                raise ControlError(f"not {name} after {STATE_DEADLINE_SECONDS:g} s: {state}")
             time.sleep(POLL_SECONDS)
         return state
 
