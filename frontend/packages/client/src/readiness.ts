@@ -19,7 +19,7 @@ export interface ReadinessView {
   readonly remaining: Remaining;
   /** 0 while work moves. */
   readonly stalledSeconds: number;
-  /** Why it loads again, until it is ready. */
+  /** Why it loads again; the snapshot that says "ready" still has it, the next one no longer. */
   readonly explanation: Explanation | null;
   readonly error: ModelError | null;
   /** The model that failed, for `retryModel`. */
@@ -66,7 +66,7 @@ export function accept(state: ReadinessState, snapshot: InitState, now: number):
     receivedAt: now,
     highWater: isFresh || snapshot.ready ? progress : Math.max(state.highWater, progress),
     countdown: isOver ? null : countdown,
-    explanation: snapshot.ready ? null : (change ?? state.explanation),
+    explanation: change ?? (state.snapshot?.ready ? null : state.explanation),
     retiredEpochs: retired(state, snapshot),
   };
 }

@@ -129,13 +129,15 @@ test("a new round is explained as a restart of the model", () => {
   expect(state.explanation).toBe("model_restarted");
 });
 
-test("what it explains is over once everything is ready", () => {
-  const state = after(
+test("the word that everything is ready still explains why it was not; what comes after no longer does", () => {
+  const restarted = after(
     loading({ epoch: "a" }),
     loading({ epoch: "b", seq: 1 }),
-    snapshot("ready", { epoch: "b" }),
+    snapshot("ready", { epoch: "b", seq: 50 }),
   );
-  expect(state.explanation).toBeNull();
+  expect(restarted.explanation).toBe("server_restarted");
+  const later = accept(restarted, snapshot("ready", { epoch: "b", seq: 51 }), 0);
+  expect(later.explanation).toBeNull();
 });
 
 test("a failure for good shows no countdown", () => {

@@ -24,10 +24,9 @@ export function detailOf(words: Words, view: ReadinessView, state: OverlayState)
   // In the server's own words, which are English.
   if (state === "failed") return isRefused(view) ? view.link.reason : (view.error?.message ?? view.message);
   if (state === "connecting" && view.link.state === "reconnecting") return detail.unanswered;
-  const isUnderWay = state === "loading" || state === "polling";
   const key = state === "polling" ? state : (subjectOf(view, state) as keyof typeof detail);
   const text = fill(detail[key], { time: words.duration(view.stalledSeconds) });
-  return isUnderWay && view.explanation ? `${detail[view.explanation]} ${text}` : text;
+  return view.explanation && !isLost(state) ? `${detail[view.explanation]} ${text}` : text;
 }
 
 export function countdownOf(

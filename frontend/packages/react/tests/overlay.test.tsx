@@ -59,6 +59,14 @@ test("a model that restarts brings the card back and says why", async () => {
   expect(card()?.textContent).toContain("The model restarted. Loading begins in a moment.");
 });
 
+test("a card that came for a moment only still says why it came", async () => {
+  const { say, advance } = stillStage(<ModelLoadingOverlay />);
+  await say(HELLO, snapshot("ready", { seq: 50, round: 1 }), snapshot("loading", { seq: 51, round: 2 }));
+  await advance(450);
+  await say(snapshot("ready", { seq: 52, round: 2 }));
+  expect(card()?.textContent).toContain("The model restarted. Everything answers now.");
+});
+
 test("a lost line is told at once while loading, and a poll says so too", async () => {
   const { say, world, drop, advance } = stillStage(<ModelLoadingOverlay />);
   await say(HELLO, snapshot("loading"));
