@@ -119,8 +119,10 @@ def test_a_killed_server_is_said_to_be_away_until_it_is_back(
     server: GreenroomServer, control: Control, workbench: Workbench, noise: Noise
 ) -> None:
     noise.expected(SERVER_IS_AWAY)
-    control.become_ready()
+    control.freeze(40)
     workbench.open(server.url)
+    workbench.expect_progress(40)  # a page that was never connected would not say that it lost the connection
+    control.become_ready()
     workbench.expect_gone()
     server.kill()
     workbench.expect_state("reconnecting")
