@@ -150,7 +150,7 @@ install_torch() {
 # install_python run|test
 install_python() {
   local extras=models
-  if [ "$1" = test ]; then extras=models,dev; fi
+  if [ "$1" = test ]; then extras=models,mlflow,gdrive,dev; fi
   if ! venv_is_usable; then make_venv; fi
   install_torch
   say "Installing Greenroom and its Python packages, the model among them (about 150 MB to fetch, once)"

@@ -105,11 +105,17 @@ class Load(Message):
     dtype: str
     max_tokens_per_batch: int
     verdicts: dict[str, bool] = {}
+    encoder: str = ""
+    """Folder of the encoder, for a runtime that puts a head on one."""
+    trust: bool = False
+    """Whether code that came with the files may run."""
+    background: bool = False
+    """Another version serves meanwhile: load without taking its cores."""
 
 
 class Encode(Message):
-    """Embed `texts`. Answered exactly once: by `Encoded`, `Failed` or `Dropped`, or by the host's end.
-    Drop the work when `deadline_seconds` have passed since the frame arrived."""
+    """Embed or classify `texts` (rows of a table: as JSON objects). Answered exactly once: by `Encoded`, `Failed` or
+    `Dropped`, or by the host's end. Drop the work when `deadline_seconds` have passed since the frame arrived."""
 
     call: int
     texts: list[str]
@@ -140,13 +146,17 @@ class StageStep(Message):
 
 
 class Ready(Message):
-    """The version is loaded, warm and checked. `device` is "cpu" or "cuda"; `max_tokens` the model's window."""
+    """The version is loaded, warm and checked. `device` is "cpu" or "cuda"; `max_tokens` the model's window.
+    `classes`: of a classifier, whose rows are a probability for each, so `dimension` is how many there are.
+    `columns`: of a tabular model, column name → "number" or "text"."""
 
     dimension: int
     max_tokens: int
     device: str
     dtype: str
     verdicts: dict[str, bool] = {}
+    classes: list[str] = []
+    columns: dict[str, str] = {}
 
 
 class LoadFailed(Message):
@@ -157,8 +167,9 @@ class LoadFailed(Message):
 
 
 class Encoded(Message):
-    """Answer to `Encode`. The body is float32, shape (texts, dimension), rows in the order asked, each of unit
-    length. `tokens`: tokens read per text (after cutting). `truncated`: indices of texts that were cut."""
+    """Answer to `Encode`. The body is float32, shape (texts, dimension), rows in the order asked: vectors of unit
+    length, or a classifier's probabilities, which sum to 1. `tokens`: tokens read per text (after
+    cutting). `truncated`: indices of texts that were cut."""
 
     call: int
     dimension: int

@@ -163,6 +163,17 @@ class Settings(BaseSettings):
         10.0, validation_alias=_named("GREENROOM_SLOW_READER_SECONDS")
     )
     """A socket whose client took nothing for so long is cut off."""
+    model_update_interval: Annotated[float, Field(ge=0)] = Field(60.0, validation_alias=_named("MODEL_UPDATE_INTERVAL"))
+    """Seconds between two looks at each followed source (an MLflow alias or stage); 0: only when asked to."""
+    model_cache_size: Annotated[int, Field(gt=0)] = Field(5, validation_alias=_named("MODEL_CACHE_SIZE"))
+    """Models in memory at a time. Required ones never leave; of the others the least recently used one does."""
+    model_cache_bytes: Annotated[int, Field(ge=0)] = Field(0, validation_alias=_named("MODEL_CACHE_BYTES"))
+    """Memory that all models together may take; 0: what the machine has."""
+    swap_when_tight: Literal["refuse", "drain"] = Field("refuse", validation_alias=_named("GREENROOM_SWAP_WHEN_TIGHT"))
+    """When a new version does not fit beside the one that serves: keep the old one and say so, or end the old one
+    first, with a gap."""
+    mlflow_tracking_uri: str = Field("", validation_alias=_named("MLFLOW_TRACKING_URI"))
+    """Of all `mlflow:` sources."""
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", validation_alias=_named("GREENROOM_LOG_LEVEL")
     )

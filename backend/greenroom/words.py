@@ -5,10 +5,15 @@ GreenroomError
 ├── SourceError              a version's files cannot be had
 │   ├── SourceNotFoundError  the package or folder is not there
 │   ├── FileMissingError     a file of the manifest is not there
-│   └── FileCorruptError     a file's SHA-256 is not the one that was promised
+│   ├── FileCorruptError     a file's SHA-256 or size is not the one that was promised
+│   ├── SourceUnreachableError  nobody answers there, or not now
+│   ├── SourceForbiddenError    it wants a token, or another one
+│   └── DiskFullError        the files do not fit on the disk
 ├── LoadError                a host could not get ready with a version
 │   ├── HostLostError        the host ended before or while it answered
-│   └── CrashLoopError       it ended five times in a row before it answered a call
+│   ├── CrashLoopError       it ended five times in a row before it answered a call
+│   ├── VersionRefusedError  a new version did not pass the promotion gate
+│   └── NotEnoughMemoryError it would not fit beside what serves
 ├── NotReadyError            a model that the caller needs is not ready
 ├── UnknownModelError        no model of this name is configured
 ├── UnsupportedTaskError     the model exists, and cannot do this
@@ -26,6 +31,7 @@ GreenroomError
 ├── ForbiddenError           an admin call where no token can help
 ├── ClientLeftError          the caller went away; nobody reads the answer
 ├── RetryRefusedError        "try again" for a model that has not failed
+├── NoPreviousVersionError   there is nothing to roll back to
 ├── OverloadedError          the queue is full: come back later
 ├── DeadlineExceededError    the answer would have come too late
 ├── ShuttingDownError        the server is about to stop: ask its successor
@@ -53,9 +59,15 @@ class ErrorCode(StrEnum):
     SOURCE_NOT_FOUND = "source-not-found"
     FILE_MISSING = "file-missing"
     FILE_CORRUPT = "file-corrupt"
+    SOURCE_UNREACHABLE = "source-unreachable"
+    SOURCE_FORBIDDEN = "source-forbidden"
+    DISK_FULL = "disk-full"
     LOAD_FAILED = "load-failed"
     HOST_LOST = "host-lost"
     CRASH_LOOP = "crash-loop"
+    VERSION_REFUSED = "version-refused"
+    NOT_ENOUGH_MEMORY = "not-enough-memory"
+    NO_PREVIOUS_VERSION = "no-previous-version"
     UNKNOWN_MODEL = "unknown-model"
     UNSUPPORTED_TASK = "unsupported-task"
     INVALID_INPUT = "invalid-input"
@@ -111,6 +123,22 @@ class FileCorruptError(SourceError):
     code = ErrorCode.FILE_CORRUPT
 
 
+class SourceUnreachableError(SourceError):
+    code = ErrorCode.SOURCE_UNREACHABLE
+    title = "The place where the model's files come from does not answer"
+    temporary = True
+
+
+class SourceForbiddenError(SourceError):
+    code = ErrorCode.SOURCE_FORBIDDEN
+    title = "The place where the model's files come from does not let us in"
+
+
+class DiskFullError(SourceError):
+    code = ErrorCode.DISK_FULL
+    title = "The model's files do not fit on the disk"
+
+
 class LoadError(GreenroomError):
     code = ErrorCode.LOAD_FAILED
     status = 503
@@ -126,6 +154,17 @@ class HostLostError(LoadError):
 class CrashLoopError(LoadError):
     code = ErrorCode.CRASH_LOOP
     title = "The model's process keeps ending"
+
+
+class VersionRefusedError(LoadError):
+    code = ErrorCode.VERSION_REFUSED
+    title = "The new version did not pass the promotion gate"
+
+
+class NotEnoughMemoryError(LoadError):
+    code = ErrorCode.NOT_ENOUGH_MEMORY
+    title = "There is not enough memory for the model"
+    temporary = True
 
 
 class NotReadyError(GreenroomError):
@@ -257,6 +296,12 @@ class RetryRefusedError(GreenroomError):
     title = "There is nothing to try again"
 
 
+class NoPreviousVersionError(GreenroomError):
+    code = ErrorCode.NO_PREVIOUS_VERSION
+    status = 409
+    title = "There is nothing to roll back to"
+
+
 class OverloadedError(GreenroomError):
     code = ErrorCode.OVERLOADED
     status = 429
@@ -293,12 +338,25 @@ class Task(StrEnum):
     """What a model does for a caller."""
 
     EMBED = "embed"
+    CLASSIFY = "classify"
 
 
 class RuntimeName(StrEnum):
     """The code in a host that turns a version into predictions."""
 
     SENTENCE_TRANSFORMERS = "sentence-transformers"
+    TEXT_CLASSIFIER = "text-classifier"
+    """An encoder with a linear head."""
+    TABULAR = "tabular"
+    """scikit-learn and LightGBM classifiers over named columns."""
+
+
+TASK_OF = {
+    RuntimeName.SENTENCE_TRANSFORMERS: Task.EMBED,
+    RuntimeName.TEXT_CLASSIFIER: Task.CLASSIFY,
+    RuntimeName.TABULAR: Task.CLASSIFY,
+}
+"""What each runtime is for."""
 
 
 class DType(StrEnum):
@@ -316,20 +374,27 @@ class ModelSpec:
 
     name: str
     source: str
-    """`package:<distribution>[==version]` or `path:<folder>`."""
+    """`<scheme>:<rest>`; the schemes stand in `greenroom.sources.table`."""
     task: Task = Task.EMBED
     runtime: RuntimeName = RuntimeName.SENTENCE_TRANSFORMERS
     required: bool = True
-    """Whether the server counts as ready only with this model."""
+    """Whether the server counts as ready only with this model. One that is not loads when it is first asked for."""
     dtype: DType = DType.AUTO
     sha256: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """File name inside the version's folder → promised SHA-256, lower-case hexadecimal."""
+    trust: bool = False
+    """Whether this model may run code that came with its files: unpickling, and remote code of a repository."""
     max_tokens_per_batch: int = 4096
     """Token budget of one batch in the host, padding included."""
     max_queued_texts: int = 4096
     """Texts that may wait for the host; beyond that callers get 429."""
     load_timeout_seconds: float = 600.0
     """A load that takes longer is killed and counts as a crash."""
+    allow_space_change: bool = False
+    """Whether a version whose embedding space is another one may take over."""
+    min_cosine: float = 0.98
+    """Promotion gate: least cosine between the new version's vectors of the fixed inputs and the active one's, where
+    both have the same embedding space."""
 
 
 @dataclass(frozen=True)
@@ -350,11 +415,27 @@ class ModelVersion:
     """SHA-256 over the sorted manifest, lower-case hexadecimal."""
     folder: Path
     files: tuple[ModelFile, ...]
+    """The encoder's included, where there is one: their paths begin with `encoder/`."""
+    identity: str = ""
+    """What the source calls it, for good: `models:/sentiment/3`, a hub's commit. Empty where only the digest tells."""
+    label: str = ""
+    """The short form of the identity that people know, such as MLflow's `3`; empty: the digest's beginning."""
+    stage: str | None = None
+    """The alias or stage under which the source named it; None for sources that know neither."""
+    space: str = ""
+    """Id of the embedding space; empty for models that embed nothing."""
+    encoder: Path | None = None
+    """Folder of the encoder that a `text-classifier` puts its head on."""
 
     @property
     def id(self) -> str:
-        """The short form people see: the digest's first eight digits."""
-        return self.digest[:8]
+        """The short form people see: the source's label, or the digest's first eight digits."""
+        return self.label or self.digest[:8]
+
+    @property
+    def key(self) -> str:
+        """What tells this version from others of the same source: its identity, or its digest."""
+        return self.identity or self.digest
 
     @property
     def bytes_total(self) -> int:

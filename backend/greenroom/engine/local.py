@@ -82,11 +82,19 @@ class LocalEngine:
         if self._forks:
             await self._progress.follow(report)
 
-    async def load(self, spec: ModelSpec, version: ModelVersion, verdicts: Mapping[str, bool], report: Report) -> Host:
+    async def load(
+        self,
+        spec: ModelSpec,
+        version: ModelVersion,
+        verdicts: Mapping[str, bool],
+        report: Report,
+        background: bool = False,
+    ) -> Host:
+        order = _load_frame(spec, version, verdicts, background)
         try:
             async with asyncio.timeout(spec.load_timeout_seconds):
                 process, link = await self._new_host(report)
-                return await self._get_ready(process, link, spec, version, verdicts, report)
+                return await self._get_ready(process, link, spec, order, report)
         except TimeoutError:
             limit = f"{spec.load_timeout_seconds:g} seconds"
             raise HostLostError(f"the model was not ready after {limit}, so its process was ended") from None
@@ -140,8 +148,7 @@ class LocalEngine:
         process: HostProcess,
         link: HostLink,
         spec: ModelSpec,
-        version: ModelVersion,
-        verdicts: Mapping[str, bool],
+        order: Load,
         report: Report,
     ) -> LocalHost:
         """Have the host load; on any other end than ready it is killed."""
@@ -151,7 +158,7 @@ class LocalEngine:
             ping=lambda: link.send(Ping()), kill=process.kill, let_go=link.close,
         )  # fmt: skip
         try:
-            link.send(_load_frame(spec, version, verdicts))
+            link.send(order)
             ready = await self._until_ready(process, link, watch, spec, report)
         except BaseException:
             process.kill()
@@ -191,7 +198,7 @@ class LocalEngine:
         return host
 
 
-def _load_frame(spec: ModelSpec, version: ModelVersion, verdicts: Mapping[str, bool]) -> Load:
+def _load_frame(spec: ModelSpec, version: ModelVersion, verdicts: Mapping[str, bool], background: bool) -> Load:
     return Load(
         name=spec.name,
         folder=str(version.folder),
@@ -199,11 +206,17 @@ def _load_frame(spec: ModelSpec, version: ModelVersion, verdicts: Mapping[str, b
         dtype=spec.dtype,
         max_tokens_per_batch=spec.max_tokens_per_batch,
         verdicts=dict(verdicts),
+        encoder=str(version.encoder or ""),
+        trust=spec.trust,
+        background=background,
     )
 
 
 def _info(process: HostProcess, ready: Ready) -> HostInfo:
-    return HostInfo(process.pid, ready.dimension, ready.max_tokens, ready.device, ready.dtype, ready.verdicts)
+    return HostInfo(
+        process.pid, ready.dimension, ready.max_tokens, ready.device, ready.dtype, ready.verdicts,
+        tuple(ready.classes), ready.columns,
+    )  # fmt: skip
 
 
 def _load_error(reason: str, temporary: bool) -> LoadError:

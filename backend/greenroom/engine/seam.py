@@ -39,6 +39,10 @@ class HostInfo:
     dtype: str
     verdicts: Mapping[str, bool] = field(default_factory=dict)
     """dtype → outcome of the check against float32, to be remembered for this version on this machine."""
+    classes: tuple[str, ...] = ()
+    """Of a classifier, in the order of its columns in `Vectors`; `dimension` is how many there are."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Of a tabular model: column name → "number" or "text", in the order of training."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ class HostExit:
 
 @dataclass(frozen=True)
 class Vectors:
-    """Embeddings of some texts: float32, C order, shape (texts, dimension), each row of unit length."""
+    """A row for each text: float32, C order, shape (texts, dimension). An encoder's are of unit length; a
+    classifier's are a probability for each class and sum to 1."""
 
     data: bytes
     dimension: int
@@ -75,7 +80,8 @@ class Host(Protocol):
         """Done when the host has ended. Await it through `asyncio.shield`."""
 
     async def embed(self, texts: Sequence[str], deadline_seconds: float | None) -> Vectors:
-        """Embed `texts`. Cancelling drops the work that has not started.
+        """The rows of `texts`; a tabular model's texts are JSON objects. Cancelling drops the work that has not
+        started.
 
         Raises OverloadedError (queue full), DeadlineExceededError, PredictionError, HostLostError."""
 
@@ -101,8 +107,16 @@ class Engine(Protocol):
     def stages(self, spec: ModelSpec) -> tuple[StageName, ...]:
         """The stages that the next load of `spec` will go through here; `import` is missing once it is done."""
 
-    async def load(self, spec: ModelSpec, version: ModelVersion, verdicts: Mapping[str, bool], report: Report) -> Host:
+    async def load(
+        self,
+        spec: ModelSpec,
+        version: ModelVersion,
+        verdicts: Mapping[str, bool],
+        report: Report,
+        background: bool = False,
+    ) -> Host:
         """Load `version` in a new host and return it once it is ready. Cancelling kills the host.
+        `background`: another version serves meanwhile and is not to be slowed.
 
         `import` steps are reported from whenever the shared import stands. Raises LoadError, HostLostError."""
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from greenroom.protocol.base import Message
-from greenroom.protocol.snapshot import InitState, ModelState, Phase
+from greenroom.protocol.snapshot import InitState, ModelError, ModelState, Phase, StageName
 
 MAX_INPUTS = 2048
 """Texts that any server may allow in one call, as in OpenAI's API."""
@@ -70,22 +70,85 @@ class FileState(Message):
     """Whether it lies on this machine."""
 
 
+class GateCheck(Message):
+    """One rule of the promotion gate, and what was measured."""
+
+    name: Literal["dimension", "classes", "finite", "norm", "cosine", "space"]
+    passed: bool
+    detail: str
+
+
+class GateReport(Message):
+    """What the promotion gate found when a version was about to take over."""
+
+    version: str
+    against: str
+    """The version that served then."""
+    passed: bool
+    checks: tuple[GateCheck, ...]
+    at: str
+
+
+class RefusedVersion(Message):
+    """A version that could not take over, or had to be taken back."""
+
+    version: str
+    error: ModelError
+    tries: Annotated[int, Field(ge=1)]
+    retry_at: str | None
+    """When it is tried again; null: not before the source names another one."""
+    at: str
+
+
+class LoadSeconds(Message):
+    """How long a load took, stage by stage."""
+
+    version: str
+    at: str | None
+    """When it became ready; null for loads of an earlier server whose time was not kept."""
+    seconds: dict[StageName, Annotated[float, Field(ge=0)]]
+
+
 class ModelReport(Message):
     """One model of `GET /models/status`."""
 
     state: ModelState
     source: str
     runtime: str
+    stage: str | None
+    """The alias or stage that is followed; null for sources that know neither."""
+    digest: str | None
+    space: str | None
+    """Id of the embedding space; null for models that embed nothing, and before a version is known."""
+    loaded_at: str | None
+    """When the serving version became ready."""
+    resident: bool
+    """Whether a process holds it."""
+    pinned: bool
+    """Whether a rollback holds the version fast until the source names another one, or somebody unpins it."""
+    gate: GateReport | None
+    """The gate's last report."""
+    refused_versions: tuple[RefusedVersion, ...]
+    busy_calls: Annotated[int, Field(ge=0)]
+    """Calls that use it now, waiting ones included."""
+    idle_seconds: Annotated[float, Field(ge=0)] | None
+    """Since its last call was answered; null while there is one, and before the first."""
     device: str | None
     dtype: str | None
     dimension: int | None
     max_tokens: int | None
     """The model's window; longer texts are cut to it."""
+    classes: tuple[str, ...]
+    """Of a classifier."""
+    columns: dict[str, str]
+    """Of a tabular model: column name → `number` or `text`."""
     memory_bytes: int | None
     """Resident memory of its host, shared pages included; null when there is none."""
     pid: int | None
     loads: Annotated[int, Field(ge=0)]
     """How often it became ready since the server started."""
+    load_history: tuple[LoadSeconds, ...]
+    """The latest last; earlier server lives included."""
     files: tuple[FileState, ...]
 
 
@@ -94,6 +157,57 @@ class ModelsStatus(Message):
 
     epoch: str
     models: tuple[ModelReport, ...]
+    max_resident: Annotated[int, Field(ge=1)]
+    """How many models may be in memory at a time (`MODEL_CACHE_SIZE`)."""
+    updated_every_seconds: float
+    """How often followed sources are looked at (`MODEL_UPDATE_INTERVAL`)."""
+
+
+class CurrentModel(Message):
+    """`GET /models/current`."""
+
+    name: str
+    version: str
+    stage: str | None
+    loaded_at: str
+
+
+class ReloadAnswer(Message):
+    """`POST /models/reload`, once the outcome is known."""
+
+    status: Literal["reloaded", "unchanged", "failed"]
+    model: str
+    model_version: str | None
+    """The version that serves now; null when none does."""
+    previous_version: str | None = None
+    error: ModelError | None = None
+    """Why it failed."""
+
+
+class RollbackAnswer(Message):
+    """`POST /models/{name}/rollback`."""
+
+    status: Literal["rolled_back", "failed"]
+    model: str
+    model_version: str | None
+    """The version that serves now."""
+    previous_version: str | None
+    pinned: bool
+    error: ModelError | None = None
+
+
+class UnpinAnswer(Message):
+    """`POST /models/{name}/unpin`."""
+
+    model: str
+    was_pinned: bool
+
+
+class ClearAnswer(Message):
+    """`DELETE /models/clear`."""
+
+    freed_bytes: dict[str, Annotated[int, Field(ge=0)]]
+    """Model → bytes of the files that were deleted."""
 
 
 class RetryAnswer(Message):
@@ -151,32 +265,48 @@ class Usage(Message):
 
 
 class EmbeddingsAnswer(Message):
-    """OpenAI's shape, plus `version` and `truncated`."""
+    """OpenAI's shape, plus `version`, `space` and `truncated`."""
 
     object: Literal["list"] = "list"
     data: list[Embedding]
     model: str
     version: str
+    space: str
+    """Id of the embedding space: vectors of different spaces are not to be compared. Also in `x-embedding-space`."""
     usage: Usage
     truncated: list[int]
     """Indices of the texts that were longer than the model's window and were cut."""
 
 
+Cell = float | int | bool | str | None
+_Row = dict[str, Cell]
+_Rows = Annotated[list[_Row], Field(fail_fast=True, max_length=MAX_INPUTS, json_schema_extra={"minItems": 1})]
+
+
 class PredictRequest(Message):
-    """`POST /predict`: `text` or `inputs`, one of them. No server answers this call yet; the shape is settled, so
-    that clients can be written."""
+    """`POST /predict`: `text` or `inputs`, one of them."""
 
     model_config = ConfigDict(extra="ignore")
 
     text: _Text | None = None
-    inputs: _Texts | None = None
-    """The server may allow fewer (setting)."""
+    inputs: _Texts | _Rows | None = None
+    """Texts, or for a tabular model rows: column name → value. The server may allow fewer (setting)."""
     model: str | None = None
-    """Name of a spec; null: the server's own choice."""
+    """Name of a spec; null: the first one that classifies texts."""
+
+
+class Prediction(Message):
+    """What a classifier says of one input."""
+
+    label: str
+    score: Annotated[float, Field(ge=0, le=1)]
+    """Probability of `label`."""
+    scores: dict[str, Annotated[float, Field(ge=0, le=1)]]
+    """Probability of each class; together 1."""
 
 
 class PredictAnswer(Message):
-    """`POST /predict`. No server answers this call yet."""
+    """`POST /predict`. `label` and `score` are those of the first input."""
 
     label: str
     score: float
@@ -189,3 +319,7 @@ class PredictAnswer(Message):
     """The same as `label`, under the name that jobs use."""
     result_score: float
     """The same as `score`."""
+    results: list[Prediction]
+    """One for each input, in the order asked."""
+    truncated: list[int]
+    """Indices of the texts that were longer than the model's window and were cut."""

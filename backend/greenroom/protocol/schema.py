@@ -18,7 +18,8 @@ from greenroom.words import ErrorCode
 MESSAGES: tuple[type[BaseModel], ...] = (
     snapshot.InitState, socket.Hello, socket.Event, socket.Ping, socket.Draining, socket.ErrorFrame, socket.Pong,
     problems.Problem, answers.Health, answers.Probe, answers.Welcome, answers.ServerStatus, answers.PredictStatus,
-    answers.ModelsStatus, answers.RetryAnswer, answers.EmbeddingsRequest, answers.EmbeddingsAnswer,
+    answers.ModelsStatus, answers.CurrentModel, answers.ReloadAnswer, answers.RollbackAnswer, answers.UnpinAnswer,
+    answers.ClearAnswer, answers.RetryAnswer, answers.EmbeddingsRequest, answers.EmbeddingsAnswer,
     answers.PredictRequest, answers.PredictAnswer,
 )  # fmt: skip
 

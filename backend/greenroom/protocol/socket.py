@@ -94,6 +94,8 @@ class Event(Message):
     version: str | None
     """The version it happened to, or that serves from now on."""
     previous_version: str | None = None
+    space: str | None = None
+    """The embedding space from now on, when it became another one: vectors from before are not to be compared."""
     error: ModelError | None = None
     seq: Annotated[int, Field(ge=1)]
 

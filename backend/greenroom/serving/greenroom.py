@@ -42,6 +42,8 @@ class Embedded:
     version: str
     digest: str
     max_tokens: int
+    space: str = ""
+    """Id of the embedding space."""
 
 
 class Greenroom:
@@ -157,5 +159,5 @@ class Greenroom:
 def _embedded(vectors: Vectors, host: Host, version: ModelVersion) -> Embedded:
     return Embedded(
         data=vectors.data, dimension=vectors.dimension, tokens=vectors.tokens, truncated=vectors.truncated,
-        version=version.id, digest=version.digest, max_tokens=host.info.max_tokens,
+        version=version.id, digest=version.digest, max_tokens=host.info.max_tokens, space=version.space,
     )  # fmt: skip

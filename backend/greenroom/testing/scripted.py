@@ -228,7 +228,14 @@ class ScriptedEngine:
     def stages(self, spec: ModelSpec) -> tuple[StageName, ...]:
         return self.model(spec.name).stages
 
-    async def load(self, spec: ModelSpec, version: ModelVersion, verdicts: Mapping[str, bool], report: Report) -> Host:
+    async def load(
+        self,
+        spec: ModelSpec,
+        version: ModelVersion,
+        verdicts: Mapping[str, bool],
+        report: Report,
+        background: bool = False,
+    ) -> Host:
         return await self.model(spec.name).play(report)
 
     async def imported(self, spec: ModelSpec, report: Report) -> None:

@@ -76,6 +76,7 @@ def _answer(asked: EmbeddingsRequest, embedded: Embedded) -> EmbeddingsAnswer:
         data=[Embedding(index=i, embedding=v) for i, v in enumerate(_vectors(embedded, as_text))],
         model=asked.model,
         version=embedded.version,
+        space=embedded.space,
         usage=Usage(prompt_tokens=total, total_tokens=total),
         truncated=list(embedded.truncated),
     )

@@ -114,15 +114,25 @@ async def models_status(request: Request) -> Response:
     greenroom = _greenroom(request)
     states = greenroom.board.posted(greenroom.scope(tuple(greenroom.keepers))).state.models
     reports = tuple(_report(greenroom.keepers[state.name], state) for state in states)
-    return json_answer(ModelsStatus(epoch=greenroom.epoch, models=reports), headers=NO_STORE)
+    answer = ModelsStatus(
+        epoch=greenroom.epoch, models=reports,
+        max_resident=greenroom.settings.model_cache_size,
+        updated_every_seconds=greenroom.settings.model_update_interval,
+    )  # fmt: skip
+    return json_answer(answer, headers=NO_STORE)
 
 
 def _report(keeper: Keeper, state: ModelState) -> ModelReport:
     host, spec = keeper.host, keeper.spec
     info = host.info if host else None
-    files = keeper.version.files if keeper.version else ()
+    version = keeper.version
+    files = version.files if version else ()
     return ModelReport(
         state=state, source=_shown_source(spec.source), runtime=spec.runtime, loads=keeper.loads,
+        stage=version.stage if version else None, digest=version.digest if version else None,
+        space=(version.space if version else None) or None, loaded_at=None, resident=host is not None, pinned=False,
+        gate=None, refused_versions=(), busy_calls=0, idle_seconds=None, load_history=(),
+        classes=info.classes if info else (), columns=dict(info.columns) if info else {},
         device=info.device if info else None, dtype=info.dtype if info else None,
         dimension=info.dimension if info else None, max_tokens=info.max_tokens if info else None,
         pid=info.pid if info else None, memory_bytes=host.memory_bytes() if host else None,

@@ -13,9 +13,15 @@ export type ErrorCode =
   | "source-not-found"
   | "file-missing"
   | "file-corrupt"
+  | "source-unreachable"
+  | "source-forbidden"
+  | "disk-full"
   | "load-failed"
   | "host-lost"
   | "crash-loop"
+  | "version-refused"
+  | "not-enough-memory"
+  | "no-previous-version"
   | "unknown-model"
   | "unsupported-task"
   | "invalid-input"
@@ -68,7 +74,7 @@ export type MessageKey =
 /**
  * What a model does for a caller.
  */
-export type Task = "embed";
+export type Task = "embed" | "classify";
 /**
  * One measured piece of a load, in the order they stand in a snapshot.
  */
@@ -79,6 +85,8 @@ export type PredictState = "ready" | "loading" | "error" | "not_started";
  * Every named shape on the wire.
  */
 export interface Wire {
+  ClearAnswer: ClearAnswer;
+  CurrentModel: CurrentModel;
   Draining: Draining;
   Embedding: Embedding;
   EmbeddingsAnswer: EmbeddingsAnswer;
@@ -89,9 +97,12 @@ export interface Wire {
   Event: Event;
   EventName: EventName;
   FileState: FileState;
+  GateCheck: GateCheck;
+  GateReport: GateReport;
   Health: Health;
   Hello: Hello;
   InitState: InitState;
+  LoadSeconds: LoadSeconds;
   MessageKey: MessageKey;
   ModelError: ModelError;
   ModelReport: ModelReport;
@@ -105,18 +116,43 @@ export interface Wire {
   PredictRequest: PredictRequest;
   PredictState: PredictState;
   PredictStatus: PredictStatus;
+  Prediction: Prediction;
   Probe: Probe;
   Problem: Problem;
   ProblemFault: ProblemFault;
+  RefusedVersion: RefusedVersion;
+  ReloadAnswer: ReloadAnswer;
   RetryAnswer: RetryAnswer;
+  RollbackAnswer: RollbackAnswer;
   ServerStatus: ServerStatus;
   StageName: StageName;
   StageState: StageState;
   Status: Status;
   Task: Task;
+  UnpinAnswer: UnpinAnswer;
   Usage: Usage;
   VersionState: VersionState;
   Welcome: Welcome;
+}
+/**
+ * `DELETE /models/clear`.
+ */
+export interface ClearAnswer {
+  /**
+   * Model → bytes of the files that were deleted.
+   */
+  freed_bytes: {
+    [k: string]: number;
+  };
+}
+/**
+ * `GET /models/current`.
+ */
+export interface CurrentModel {
+  name: string;
+  version: string;
+  stage: string | null;
+  loaded_at: string;
 }
 /**
  * The server is about to stop; come back after this delay.
@@ -131,13 +167,17 @@ export interface Embedding {
   embedding: number[] | string;
 }
 /**
- * OpenAI's shape, plus `version` and `truncated`.
+ * OpenAI's shape, plus `version`, `space` and `truncated`.
  */
 export interface EmbeddingsAnswer {
   object: "list";
   data: Embedding[];
   model: string;
   version: string;
+  /**
+   * Id of the embedding space: vectors of different spaces are not to be compared. Also in `x-embedding-space`.
+   */
+  space: string;
   usage: Usage;
   /**
    * Indices of the texts that were longer than the model's window and were cut.
@@ -187,6 +227,10 @@ export interface Event {
    */
   version: string | null;
   previous_version: string | null;
+  /**
+   * The embedding space from now on, when it became another one: vectors from before are not to be compared.
+   */
+  space: string | null;
   error: ModelError | null;
   seq: number;
 }
@@ -212,6 +256,27 @@ export interface FileState {
    * Whether it lies on this machine.
    */
   cached: boolean;
+}
+/**
+ * One rule of the promotion gate, and what was measured.
+ */
+export interface GateCheck {
+  name: "dimension" | "classes" | "finite" | "norm" | "cosine" | "space";
+  passed: boolean;
+  detail: string;
+}
+/**
+ * What the promotion gate found when a version was about to take over.
+ */
+export interface GateReport {
+  version: string;
+  /**
+   * The version that served then.
+   */
+  against: string;
+  passed: boolean;
+  checks: GateCheck[];
+  at: string;
 }
 /**
  * `GET /health`: the process answers. Says nothing about whether predictions can be made.
@@ -353,12 +418,59 @@ export interface VersionState {
   error: ModelError | null;
 }
 /**
+ * How long a load took, stage by stage.
+ */
+export interface LoadSeconds {
+  version: string;
+  /**
+   * When it became ready; null for loads of an earlier server whose time was not kept.
+   */
+  at: string | null;
+  seconds: {
+    [k: string]: number;
+  };
+}
+/**
  * One model of `GET /models/status`.
  */
 export interface ModelReport {
   state: ModelState;
   source: string;
   runtime: string;
+  /**
+   * The alias or stage that is followed; null for sources that know neither.
+   */
+  stage: string | null;
+  digest: string | null;
+  /**
+   * Id of the embedding space; null for models that embed nothing, and before a version is known.
+   */
+  space: string | null;
+  /**
+   * When the serving version became ready.
+   */
+  loaded_at: string | null;
+  /**
+   * Whether a process holds it.
+   */
+  resident: boolean;
+  /**
+   * Whether a rollback holds the version fast until the source names another one, or somebody unpins it.
+   */
+  pinned: boolean;
+  /**
+   * The gate's last report.
+   */
+  gate: GateReport | null;
+  refused_versions: RefusedVersion[];
+  /**
+   * Calls that use it now, waiting ones included.
+   */
+  busy_calls: number;
+  /**
+   * Since its last call was answered; null while there is one, and before the first.
+   */
+  idle_seconds: number | null;
   device: string | null;
   dtype: string | null;
   dimension: number | null;
@@ -366,6 +478,16 @@ export interface ModelReport {
    * The model's window; longer texts are cut to it.
    */
   max_tokens: number | null;
+  /**
+   * Of a classifier.
+   */
+  classes: string[];
+  /**
+   * Of a tabular model: column name → `number` or `text`.
+   */
+  columns: {
+    [k: string]: string;
+  };
   /**
    * Resident memory of its host, shared pages included; null when there is none.
    */
@@ -375,7 +497,24 @@ export interface ModelReport {
    * How often it became ready since the server started.
    */
   loads: number;
+  /**
+   * The latest last; earlier server lives included.
+   */
+  load_history: LoadSeconds[];
   files: FileState[];
+}
+/**
+ * A version that could not take over, or had to be taken back.
+ */
+export interface RefusedVersion {
+  version: string;
+  error: ModelError;
+  tries: number;
+  /**
+   * When it is tried again; null: not before the source names another one.
+   */
+  retry_at: string | null;
+  at: string;
 }
 /**
  * `GET /models/status`.
@@ -383,6 +522,14 @@ export interface ModelReport {
 export interface ModelsStatus {
   epoch: string;
   models: ModelReport[];
+  /**
+   * How many models may be in memory at a time (`MODEL_CACHE_SIZE`).
+   */
+  max_resident: number;
+  /**
+   * How often followed sources are looked at (`MODEL_UPDATE_INTERVAL`).
+   */
+  updated_every_seconds: number;
 }
 /**
  * OpenAI's error member, so that its clients show something sensible.
@@ -407,7 +554,7 @@ export interface Pong {
   type?: "pong";
 }
 /**
- * `POST /predict`. No server answers this call yet.
+ * `POST /predict`. `label` and `score` are those of the first input.
  */
 export interface PredictAnswer {
   label: string;
@@ -429,19 +576,52 @@ export interface PredictAnswer {
    * The same as `score`.
    */
   result_score: number;
+  /**
+   * One for each input, in the order asked.
+   */
+  results: Prediction[];
+  /**
+   * Indices of the texts that were longer than the model's window and were cut.
+   */
+  truncated: number[];
 }
 /**
- * `POST /predict`: `text` or `inputs`, one of them. No server answers this call yet; the shape is settled, so
- * that clients can be written.
+ * What a classifier says of one input.
+ */
+export interface Prediction {
+  label: string;
+  /**
+   * Probability of `label`.
+   */
+  score: number;
+  /**
+   * Probability of each class; together 1.
+   */
+  scores: {
+    [k: string]: number;
+  };
+}
+/**
+ * `POST /predict`: `text` or `inputs`, one of them.
  */
 export interface PredictRequest {
   text?: string | null;
   /**
-   * The server may allow fewer (setting).
+   * Texts, or for a tabular model rows: column name → value. The server may allow fewer (setting).
    */
-  inputs?: [string, ...string[]] | null;
+  inputs?:
+    | [string, ...string[]]
+    | [
+        {
+          [k: string]: number | boolean | string | null;
+        },
+        ...{
+          [k: string]: number | boolean | string | null;
+        }[]
+      ]
+    | null;
   /**
-   * Name of a spec; null: the server's own choice.
+   * Name of a spec; null: the first one that classifies texts.
    */
   model?: string | null;
 }
@@ -485,11 +665,41 @@ export interface ProblemFault {
   detail: string;
 }
 /**
+ * `POST /models/reload`, once the outcome is known.
+ */
+export interface ReloadAnswer {
+  status: "reloaded" | "unchanged" | "failed";
+  model: string;
+  /**
+   * The version that serves now; null when none does.
+   */
+  model_version: string | null;
+  previous_version: string | null;
+  /**
+   * Why it failed.
+   */
+  error: ModelError | null;
+}
+/**
  * `POST /models/{name}/retry`.
  */
 export interface RetryAnswer {
   status: "retrying";
   model: string;
+}
+/**
+ * `POST /models/{name}/rollback`.
+ */
+export interface RollbackAnswer {
+  status: "rolled_back" | "failed";
+  model: string;
+  /**
+   * The version that serves now.
+   */
+  model_version: string | null;
+  previous_version: string | null;
+  pinned: boolean;
+  error: ModelError | null;
 }
 /**
  * `GET /status`: what a browser polls when it has no socket.
@@ -498,6 +708,13 @@ export interface ServerStatus {
   server: string;
   uptime_seconds: number;
   snapshot: InitState;
+}
+/**
+ * `POST /models/{name}/unpin`.
+ */
+export interface UnpinAnswer {
+  model: string;
+  was_pinned: boolean;
 }
 /**
  * `GET /` for programs.
@@ -622,9 +839,15 @@ export const ENUMS = {
     "source-not-found",
     "file-missing",
     "file-corrupt",
+    "source-unreachable",
+    "source-forbidden",
+    "disk-full",
     "load-failed",
     "host-lost",
     "crash-loop",
+    "version-refused",
+    "not-enough-memory",
+    "no-previous-version",
     "unknown-model",
     "unsupported-task",
     "invalid-input",
