@@ -6,7 +6,7 @@ __getattr__ = lazy_names(
     __name__,
     {
         "Progress": "greenroom.sources.seam",
-        "Source": "greenroom.sources.seam",
+        "Source": "greenroom.sources.plan",
         "SOURCES": "greenroom.sources.table",
         "resolve": "greenroom.sources.table",
         "split": "greenroom.sources.table",

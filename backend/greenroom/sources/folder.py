@@ -9,19 +9,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from greenroom.sources.manifest import SUMS_NAME, parse_sums
-from greenroom.sources.seam import Progress
-from greenroom.sources.verify import Claim, verified
-from greenroom.words import ConfigError, ModelSpec, ModelVersion, SourceError, SourceNotFoundError
+from greenroom.sources.plan import Claim, Place, Plan
+from greenroom.words import ConfigError, ModelSpec, SourceError, SourceNotFoundError
 
 
 class FolderSource:
     """The source behind `path:`. A relative folder counts from the server's working directory."""
 
-    async def resolve(self, spec: ModelSpec, rest: str, report: Progress) -> ModelVersion:
-        """See `Source.resolve`. Messages name the folder by its last part only."""
+    def find(self, spec: ModelSpec, rest: str, place: Place) -> Plan:
+        """See `Source.find`. Messages name the folder by its last part only."""
         if not rest or "\0" in rest:
             raise ConfigError(f"The source of {spec.name} has to be path:<folder>.")
-        return await verified(spec, lambda: _claim(spec, rest), report)
+        return Plan(claim=_claim(spec, rest))
 
 
 def _claim(spec: ModelSpec, rest: str) -> Claim:

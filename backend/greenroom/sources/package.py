@@ -12,9 +12,8 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 
 from greenroom.sources.manifest import below, parse_record
-from greenroom.sources.seam import Progress
-from greenroom.sources.verify import Claim, verified
-from greenroom.words import ConfigError, ModelSpec, ModelVersion, SourceError, SourceNotFoundError
+from greenroom.sources.plan import Claim, Place, Plan
+from greenroom.words import ConfigError, ModelSpec, SourceError, SourceNotFoundError
 
 _FORM = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:==\s*([A-Za-z0-9.!+_-]+))?")
 _MARKS = ("modules.json", "config.json")
@@ -24,13 +23,13 @@ _MARKS = ("modules.json", "config.json")
 class PackageSource:
     """The source behind `package:`."""
 
-    async def resolve(self, spec: ModelSpec, rest: str, report: Progress) -> ModelVersion:
-        """See `Source.resolve`. Messages say the pip command that mends the matter."""
+    def find(self, spec: ModelSpec, rest: str, place: Place) -> Plan:
+        """See `Source.find`. Messages say the pip command that mends the matter."""
         form = _FORM.fullmatch(rest)
         if not form:
             raise ConfigError(f"The source of {spec.name} has to be package:<name> or package:<name>==<version>.")
         name, version = form.groups()
-        return await verified(spec, lambda: _claim(name, version), report)
+        return Plan(claim=_claim(name, version))
 
 
 def _claim(name: str, wanted: str | None) -> Claim:

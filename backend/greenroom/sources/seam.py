@@ -1,19 +1,21 @@
-"""The seams: what every source answers (in the fetch process), and what the front asks of the fetch process."""
+"""What the front asks of the fetch process. What that asks of every source stands in `greenroom.sources.plan`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from greenroom.protocol.snapshot import StageName
 from greenroom.words import ModelSpec, ModelVersion
+
+if TYPE_CHECKING:  # the fetch process starts without pydantic
+    from greenroom.protocol.snapshot import StageName
 
 Progress = Callable[[int, int], None]
 """Takes (bytes_done, bytes_total). Neither number falls; both are equal in the last call."""
 
-Report = Callable[[StageName, int, int], None]
+Report: TypeAlias = "Callable[[StageName, int, int], None]"
 """Takes (stage, bytes_done, bytes_total) on the event loop, in order. The stage is `resolve` or `download`."""
 
 
@@ -57,13 +59,3 @@ class Fetcher(Protocol):
 
     async def close(self) -> None:
         """End the fetch process."""
-
-
-class Source(Protocol):
-    """Knows one scheme, the part of `ModelSpec.source` before the first colon."""
-
-    async def resolve(self, spec: ModelSpec, rest: str, report: Progress) -> ModelVersion:
-        """Find and verify the files of `spec`. `rest` is what stands behind the scheme.
-
-        Every file is read and hashed on every call. The event loop is never blocked; cancelling stops within
-        one chunk. Raises ConfigError when `rest` has the wrong form, SourceError when the files cannot be had."""

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
 
-from greenroom.sources.folder import FolderSource
-from greenroom.sources.package import PackageSource
-from greenroom.sources.seam import Progress, Source
-from greenroom.words import ConfigError, ModelSpec, ModelVersion
+from greenroom.sources.plan import Claim, Place, Source
+from greenroom.sources.seam import Progress
+from greenroom.sources.verify import verified
+from greenroom.words import ConfigError, ModelSpec, ModelVersion, SourceError
 
-SOURCES: Mapping[str, type[Source]] = {
-    "package": PackageSource,
-    "path": FolderSource,
+SOURCES: Mapping[str, str] = {
+    "package": "greenroom.sources.package:PackageSource",
+    "path": "greenroom.sources.folder:FolderSource",
+    "hf": "greenroom.sources.hub:HubSource",
+    "https": "greenroom.sources.web:WebSource",
+    "http": "greenroom.sources.web:WebSource",
+    "gdrive": "greenroom.sources.drive:DriveSource",
+    "mlflow": "greenroom.sources.mlflow_source:MlflowSource",
 }
+"""Scheme → module and class; imported when the scheme is first used, in the fetch process."""
+
+LOCAL = frozenset({"package", "path"})
+"""Schemes whose files already lie on this machine: nothing of theirs is downloaded, and nothing deleted."""
 
 
 def split(source: str) -> tuple[str, str]:
@@ -24,9 +35,24 @@ def split(source: str) -> tuple[str, str]:
     return scheme, rest.strip()
 
 
+def source_of(scheme: str) -> Source:
+    """The source behind one of SOURCES' schemes."""
+    module, _, name = SOURCES[scheme].partition(":")
+    source: Source = getattr(import_module(module), name)()
+    return source
+
+
 async def resolve(spec: ModelSpec, report: Progress) -> ModelVersion:
-    """Find the files of `spec`, hash each of them, and return the version that they make up.
+    """Find the files of a `path:` or `package:` spec, hash each of them, and return the version that they make up.
 
     Two calls that find the same bytes under the same names return the same digest. Raises ConfigError, SourceError."""
     scheme, rest = split(spec.source)
-    return await SOURCES[scheme]().resolve(spec, rest, report)
+    if scheme not in LOCAL:
+        raise SourceError(f"{scheme}: needs the fetch process.")
+
+    def locate() -> Claim:
+        claim = source_of(scheme).find(spec, rest, Place(Path())).claim
+        assert claim is not None  # noqa: S101 - true for every scheme of LOCAL
+        return claim
+
+    return await verified(spec, locate, report)

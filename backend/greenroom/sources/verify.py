@@ -12,40 +12,17 @@ import hashlib
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from greenroom.sources.manifest import digest, hidden
+from greenroom.sources.plan import Claim
 from greenroom.sources.seam import Progress
 from greenroom.words import FileCorruptError, FileMissingError, ModelFile, ModelSpec, ModelVersion, SourceError
 
 CHUNK_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What a source says about a version before a byte of it was read."""
-
-    folder: Path
-    """Where the files lie; absolute, without links."""
-    promised: Mapping[str, str]
-    """File relative to `folder` → SHA-256. Files that are there and not promised count as they are found."""
-    origin: str
-    """What the files belong to, for people: `the folder minilm-v3`."""
-    promiser: str
-    """Who gave the promise, for people: `SHA256SUMS`."""
-    mend: str
-    """What to do about a file that is missing or wrong, as a sentence with its full stop."""
-    links_may_leave: bool = False
-    """Whether a file may be a link to a place outside of the folder (some installers link packages to a cache)."""
-
-    @property
-    def subject(self) -> str:
-        """`origin` at the beginning of a sentence."""
-        return self.origin[0].upper() + self.origin[1:]
 
 
 async def verified(spec: ModelSpec, locate: Callable[[], Claim], report: Progress) -> ModelVersion:

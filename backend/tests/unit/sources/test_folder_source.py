@@ -220,7 +220,7 @@ def test_no_message_tells_where_on_the_machine_things_lie(run: Resolve, folder: 
         assert str(folder.parent) not in str(caught.value)
 
 
-@pytest.mark.parametrize("source", ["", "minilm", "hf:some/model", "path:", "path:a\0b", "package:", "package:a>=1"])
+@pytest.mark.parametrize("source", ["", "minilm", "s3:some/model", "path:", "path:a\0b", "package:", "package:a>=1"])
 def test_a_source_of_a_wrong_form_is_the_configurations_fault(run: Resolve, source: str) -> None:
     with pytest.raises(ConfigError):
         run(source)
