@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -20,7 +19,7 @@ from greenroom.protocol.schema import component_schemas
 from greenroom.protocol.snapshot import InitState
 from greenroom.web import refusals
 from greenroom.web.base_path import base_of
-from greenroom.web.endpoint import Endpoint, Operation, describe_answer, status_text
+from greenroom.web.endpoint import Answer, Endpoint, Operation, describe_answer, status_text
 
 _REF = "#/components/schemas/{model}"
 _ADMIN = "adminToken"
@@ -101,12 +100,14 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     return [*named, refusals.PREFER] if operation.guarded else named
 
 
-def _answer(status: int, answer: type[BaseModel] | list[type[BaseModel]]) -> dict[str, Any]:
+def _answer(status: int, answer: Answer) -> dict[str, Any]:
     if status == 425:
         return refusals.shared(status)
-    return {
-        "description": status_text(status), "content": {"application/json": {"schema": describe_answer(answer)}},
-    }  # fmt: skip
+    if isinstance(answer, str):
+        content = {answer: {"schema": {"type": "string"}}}
+    else:
+        content = {"application/json": {"schema": describe_answer(answer)}}
+    return {"description": status_text(status), "content": content}
 
 
 def asyncapi(base: str = "") -> dict[str, Any]:

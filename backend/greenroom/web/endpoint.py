@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+Answer = type[BaseModel] | list[type[BaseModel]] | str
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -26,11 +27,11 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Operation:
-    """What `openapi.json` says of an endpoint. `answers` maps a status to the model of its body, or to a list
-    of one model for a bare array. Problem documents need no mention (but see `refusals`)."""
+    """What `openapi.json` says of an endpoint. `answers` maps a status to the model of its body, to a list of one
+    model for a bare array, or to a media type for a text. Problem documents need no mention (but see `refusals`)."""
 
     summary: str
-    answers: Mapping[int, type[BaseModel] | list[type[BaseModel]]]
+    answers: Mapping[int, Answer]
     body: type[BaseModel] | None = None
     parameters: tuple[Parameter, ...] = ()
     guarded: bool = False
@@ -43,7 +44,8 @@ class Operation:
 
     def messages(self) -> set[type[BaseModel]]:
         """The models of all answers."""
-        return {answer[0] if isinstance(answer, list) else answer for answer in self.answers.values()}
+        described = [answer for answer in self.answers.values() if not isinstance(answer, str)]
+        return {answer[0] if isinstance(answer, list) else answer for answer in described}
 
 
 class Endpoint(Route):
