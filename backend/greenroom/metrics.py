@@ -47,17 +47,17 @@ class Metrics:
     def __init__(self, models: Iterable[str]) -> None:
         self.models = tuple(models)
         self.loads: Counter[str] = Counter()
-        self.load_seconds: dict[tuple[str, str], Total] = {}
+        self.load_seconds: dict[tuple[str, ...], Total] = {}
         """By model and stage."""
         self.swaps: Counter[str] = Counter()
         self.rollbacks: Counter[tuple[str, bool]] = Counter()
         """By model, and whether it was automatic."""
-        self.update_errors: Counter[tuple[str, str]] = Counter()
+        self.update_errors: Counter[tuple[str, ...]] = Counter()
         """By model and error code."""
         self.evictions: Counter[str] = Counter()
         self.cache_hits: Counter[str] = Counter()
         self.cache_misses: Counter[str] = Counter()
-        self.calls: Counter[tuple[str, str]] = Counter()
+        self.calls: Counter[tuple[str, ...]] = Counter()
         """By model and outcome."""
         self.latency: dict[str, dict[str, Latency]] = {name: {} for name in self.models}
         """By model and version; the version that came to serve last stands last."""
@@ -115,6 +115,6 @@ class Metrics:
     def _serves(self, model: str, version: str) -> None:
         """Put `version` last, and forget the versions that nobody calls any more."""
         versions = self.latency[model]
-        versions[version] = versions.pop(version, None) or Latency()
+        versions[version] = versions.pop(version) if version in versions else Latency()
         for old in list(versions)[:-VERSIONS_KEPT]:
             del versions[old]
