@@ -14,14 +14,14 @@ import sys
 import time
 from collections.abc import Sequence
 from itertools import cycle, islice
-from pathlib import Path
 from typing import Any
 
+from greenroom.frames import Load
 from greenroom.host.runtimes.sentence_transformers import load
 
 
 def main() -> None:
-    runtime = load(Path(sys.argv[1]), lambda done, total: None)
+    runtime = load(Load("bare", sys.argv[1], "sentence-transformers", "auto", 4096), lambda done, total: None)
     dtype = runtime.preferred_dtype()
     if dtype != "float32":
         runtime.convert(dtype)

@@ -63,7 +63,10 @@ def _get_ready(load: Load, link: Link, before_load: BeforeLoad | None) -> Prepar
 
 def _ready(prepared: Prepared) -> Ready:
     runtime = prepared.runtime
-    return Ready(runtime.dimension, runtime.max_tokens, runtime.device, runtime.dtype, dict(prepared.verdicts))
+    return Ready(
+        runtime.dimension, runtime.max_tokens, runtime.device, runtime.dtype, dict(prepared.verdicts),
+        list(runtime.classes), dict(runtime.columns),
+    )  # fmt: skip
 
 
 def exit_with(status: int) -> None:

@@ -1,26 +1,24 @@
 """From files to a host that may say ready: weights, warm-up, check.
 
-A reduced number format (bfloat16, float16) is used only after a check on this machine: fixed texts are embedded in
-float32 and in the reduced format, and every pair of vectors must point the same way (cosine ≥ 0.999). The float32
-vectors come from the first warm-up pass, before the weights are converted, so that the version is never twice in
-memory. The verdict travels back with `Ready`, is kept by the front, and saves the float32 pass next time.
+A reduced number format (bfloat16, float16) is used only after a check on this machine: fixed texts are answered in
+float32 and in the reduced format, and every pair of rows must agree (`soundness`). The float32 rows come from the first
+warm-up pass, before the weights are converted, so that the version is never twice in memory. The verdict
+travels back with `Ready`, is kept by the front, and saves the float32 pass next time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from greenroom.frames import Load, StageStep
 from greenroom.host.runtime import Runtime, RuntimeModule
+from greenroom.host.soundness import agree, is_sound, what_is_sound
 from greenroom.words import DType
 
-MIN_COSINE = 0.999
-MAX_NORM_ERROR = 1e-3
 REPORT_SHARE = 0.01
 """Weights are reported at most once for each hundredth."""
 
@@ -42,7 +40,7 @@ Report = Callable[[StageStep], None]
 
 
 class CheckFailedError(Exception):
-    """The model's vectors are not what they must be; `str()` says how."""
+    """The model's answers are not what they must be; `str()` says how."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def prepare(module: RuntimeModule, load: Load, report: Report) -> Prepared:
     """Load, warm up and check what `load` asks for, reporting each step.
 
     Raises UnusableFilesError, CheckFailedError, and whatever the libraries raise."""
-    runtime = module.load(Path(load.folder), _weights_reporter(report))
+    runtime = module.load(load, _weights_reporter(report))
     dtype = load.dtype if load.dtype != DType.AUTO else runtime.preferred_dtype()
     verdicts = dict(load.verdicts)
     if dtype != DType.FLOAT32 and verdicts.get(dtype) is False:
@@ -68,14 +66,22 @@ def prepare(module: RuntimeModule, load: Load, report: Report) -> Prepared:
         verdicts[dtype] = close
     if not close:
         _fall_back(load, dtype)
-        runtime = module.load(Path(load.folder), lambda done, total: None)
-        _require_sound(embed_texts(runtime, CHECK_TEXTS), runtime.dimension)
+        runtime = module.load(load, lambda done, total: None)
+        _require_sound(runtime, embed_texts(runtime, check_inputs(runtime)))
     return Prepared(runtime, verdicts)
 
 
 def embed_texts(runtime: Runtime, texts: Sequence[str]) -> NDArray[np.float32]:
     """Shape (texts, dimension)."""
     return runtime.embed(runtime.tokenise(texts))
+
+
+def check_inputs(runtime: Runtime) -> Sequence[str]:
+    return runtime.samples or CHECK_TEXTS
+
+
+def _warmup_inputs(runtime: Runtime, texts: int, sentences: int) -> Sequence[str]:
+    return [*runtime.samples[:1] * texts] or [_SENTENCE * sentences] * texts
 
 
 def _weights_reporter(report: Report) -> Callable[[int, int], None]:
@@ -101,13 +107,13 @@ def _warm_up(runtime: Runtime, dtype: str, compare: bool, report: Report) -> NDA
     """Convert to `dtype` and run a few passes; with `compare`, the first one is the float32 pass to compare with."""
     total = len(_WARMUP) + compare
     report(StageStep("warmup", 0, total, "passes"))
-    reference = embed_texts(runtime, CHECK_TEXTS) if compare else None
+    reference = embed_texts(runtime, check_inputs(runtime)) if compare else None
     if compare:
         report(StageStep("warmup", 1, total, "passes"))
     if dtype != DType.FLOAT32:
         runtime.convert(dtype)
     for done, (texts, sentences) in enumerate(_WARMUP, start=1 + compare):
-        embed_texts(runtime, [_SENTENCE * sentences] * texts)
+        embed_texts(runtime, _warmup_inputs(runtime, texts, sentences))
         report(StageStep("warmup", done, total, "passes"))
     return reference
 
@@ -117,30 +123,17 @@ def _check(runtime: Runtime, reference: NDArray[np.float32] | None, report: Repo
 
     Raises CheckFailedError when float32 itself answers nonsense."""
     report(StageStep("check", 0, 1, "passes"))
-    vectors = embed_texts(runtime, CHECK_TEXTS)
+    rows = embed_texts(runtime, check_inputs(runtime))
     if reference is None:
-        _require_sound(vectors, runtime.dimension)
+        _require_sound(runtime, rows)
         close = True
     else:
-        _require_sound(reference, runtime.dimension)
-        close = is_sound(vectors, runtime.dimension) and bool(np.all(cosines(vectors, reference) >= MIN_COSINE))
+        _require_sound(runtime, reference)
+        close = is_sound(runtime, rows) and agree(runtime, rows, reference)
     report(StageStep("check", 1, 1, "passes"))
     return close
 
 
-def cosines(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cosine of each pair of rows; the rows are of unit length. Shape (rows,)."""
-    product: NDArray[np.float32] = np.einsum("ij,ij->i", left, right)
-    return product
-
-
-def is_sound(vectors: NDArray[np.float32], dimension: int) -> bool:
-    """Finite, of unit length, and as wide as promised."""
-    if vectors.ndim != 2 or vectors.shape[1] != dimension or not np.all(np.isfinite(vectors)):
-        return False
-    return bool(np.all(np.abs(np.linalg.norm(vectors, axis=1) - 1) <= MAX_NORM_ERROR))
-
-
-def _require_sound(vectors: NDArray[np.float32], dimension: int) -> None:
-    if not is_sound(vectors, dimension):
-        raise CheckFailedError("its answers to fixed texts are not vectors of unit length")
+def _require_sound(runtime: Runtime, rows: NDArray[np.float32]) -> None:
+    if not is_sound(runtime, rows):
+        raise CheckFailedError(f"its answers to fixed inputs are not {what_is_sound(runtime)}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
+from greenroom.frames import Load
 from greenroom.words import RuntimeName
 
 if TYPE_CHECKING:
@@ -33,7 +33,20 @@ class Runtime(Protocol):
     """One version in memory."""
 
     @property
-    def dimension(self) -> int: ...
+    def dimension(self) -> int:
+        """Numbers in a row: of a vector, or a probability for each class."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Of a classifier, in the order of its rows; empty for models that embed."""
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """Of a tabular model: column name → "number" or "text". Its texts are JSON objects."""
+
+    @property
+    def samples(self) -> tuple[str, ...]:
+        """Inputs to warm up and check with; empty: sentences will do."""
 
     @property
     def max_tokens(self) -> int:
@@ -53,14 +66,14 @@ class Runtime(Protocol):
         """Turn weights and activations into `dtype`. Not reversible without reading the weights again."""
 
     def tokenise(self, texts: Sequence[str]) -> list[Tokens]:
-        """Called from another thread than `embed`."""
+        """Called from another thread than `embed`. Raises UnreadableInputError."""
 
     @property
     def workers(self) -> int:
         """How many threads may be in `embed` at a time, at least 1."""
 
     def embed(self, batch: Sequence[Tokens], alone: bool = True) -> NDArray[np.float32]:
-        """Vectors of shape (batch, dimension), each of unit length, normalised in float32.
+        """Rows of shape (batch, dimension): vectors of unit length, normalised in float32, or probabilities.
 
         `alone`: nobody else is in here, and this is the main thread: take all cores. Otherwise a worker's share."""
 
@@ -68,7 +81,7 @@ class Runtime(Protocol):
 class RuntimeModule(Protocol):
     """What a module named in the table provides. Importing it imports all that a first load would import."""
 
-    def load(self, folder: Path, report: ReportBytes) -> Runtime:
+    def load(self, order: Load, report: ReportBytes) -> Runtime:
         """Read the weights in float32.
 
         Raises UnusableFilesError when the folder does not hold what this runtime can serve."""
@@ -78,8 +91,26 @@ class UnusableFilesError(Exception):
     """The version's files are not what the runtime needs; `str()` says which, without paths."""
 
 
+class UntrustedFilesError(UnusableFilesError):
+    """The files would run code of their own, and the operator has not said that they may."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"{why}. If you trust it, set `trust = true` for this model")
+
+
+class UnreadableInputError(Exception):
+    """The caller's input is not what the model reads; `str()` says why, without quoting it."""
+
+    def __init__(self, why: str, index: int | None = None) -> None:
+        """`index`: which one, where several were given and that is known."""
+        super().__init__(why)
+        self.index = index
+
+
 _MODULES: Mapping[RuntimeName, str] = {
     RuntimeName.SENTENCE_TRANSFORMERS: "greenroom.host.runtimes.sentence_transformers",
+    RuntimeName.TEXT_CLASSIFIER: "greenroom.host.runtimes.text_classifier",
+    RuntimeName.TABULAR: "greenroom.host.runtimes.tabular",
 }
 
 

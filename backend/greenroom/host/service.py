@@ -30,7 +30,7 @@ from greenroom import frames
 from greenroom.frames import AnyMessage, Cancel, Dropped, Encode, Encoded, Failed, Load, Ping, Pong, Stop
 from greenroom.host.batcher import Batcher, Piece, QueueFullError
 from greenroom.host.link import Link
-from greenroom.host.runtime import Runtime, Tokens
+from greenroom.host.runtime import Runtime, Tokens, UnreadableInputError
 from greenroom.words import ErrorCode
 
 MAX_QUEUED_TEXTS = 1 << 17
@@ -160,10 +160,16 @@ class Service:
             if tokens:
                 with self._changed:
                     self._taken += 1
-            tokens += self._runtime.tokenise(part)
+            tokens += self._read(part, len(tokens))
             if time.monotonic() - self._last_sign >= SIGN_SECONDS:
                 self.tell_alive()
         return tokens
+
+    def _read(self, part: Sequence[str], before: int) -> list[Tokens]:
+        try:
+            return self._runtime.tokenise(part)
+        except UnreadableInputError as error:
+            raise UnreadableInputError(str(error), None if error.index is None else before + error.index) from error
 
     def tell_alive(self) -> None:
         self._last_sign = time.monotonic()
@@ -294,13 +300,14 @@ class Service:
 
     def _compute(self, batch: Sequence[Piece[Tokens]]) -> None:
         """Embed a batch. When that fails, each call's share alone, so that one bad input fails alone; when memory ran
-        out over one call's share, its halves, down to the single text. Takes the lock."""
+        out over one call's share, or one of its inputs cannot be read, its halves, down to the single text. Takes the
+        lock."""
         try:
             vectors = self._embed(batch)
         except Exception as error:
             shares = _shares(batch, error)
             if len(shares) == 1:
-                self._end(batch[0].call, self._failure(batch[0].call, error))
+                self._end(batch[0].call, self._failure(batch[0].call, error, batch[0].index))
         else:
             shares = []
             self._link.send_frames(b"".join(self._complete(batch, vectors)))
@@ -340,8 +347,11 @@ class Service:
             answer.truncated.append(piece.index)
         return self._answers.pop(piece.call) if self._batcher.finish(piece) else None
 
-    def _failure(self, call: int, error: Exception) -> Failed:
-        """What to tell the caller, and the log: neither gets the error's own words, which may quote the input."""
+    def _failure(self, call: int, error: Exception, index: int | None = None) -> Failed:
+        """What to tell the caller, and the log: neither gets a library's own words, which may quote the input."""
+        if isinstance(error, UnreadableInputError):
+            place = index if error.index is None else error.index
+            return Failed(call, ErrorCode.INVALID_INPUT, f"input {place}: {error}")
         self._link.log("error", f"a prediction failed: {type(error).__name__}")
         kind = "there is not enough memory for this input" if _is_out_of_memory(error) else _FAILED
         return Failed(call, ErrorCode.PREDICTION_FAILED, f"{kind} ({type(error).__name__})")
@@ -367,7 +377,7 @@ def _shares(batch: Sequence[Piece[Tokens]], error: Exception) -> list[Sequence[P
     calls = dict.fromkeys(piece.call for piece in batch)
     if len(calls) > 1:
         return [[piece for piece in batch if piece.call == call] for call in calls]
-    if _is_out_of_memory(error) and len(batch) > 1:
+    if (_is_out_of_memory(error) or isinstance(error, UnreadableInputError)) and len(batch) > 1:
         middle = len(batch) // 2
         return [batch[:middle], batch[middle:]]
     return [batch]

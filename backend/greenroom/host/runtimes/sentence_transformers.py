@@ -1,6 +1,7 @@
 """sentence-transformers models, loaded by sentence-transformers itself.
 
-Weights come from safetensors only (nothing is unpickled) and without remote code. transformers walks the tensors under
+Weights come from safetensors only (nothing is unpickled) and without remote code, unless the operator trusts this
+model. transformers walks the tensors under
 one progress bar and lets a hook replace the bar: ours adds up the bytes of the tensors that really arrived. The hook
 is global to the process, which is why a host holds one version.
 
@@ -16,6 +17,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,8 +29,9 @@ from transformers import PreTrainedTokenizerBase
 from transformers.models.bert import modeling_bert, tokenization_bert
 from transformers.utils import logging as transformers_logging
 
+from greenroom.frames import Load
 from greenroom.host.process import usable_cpus
-from greenroom.host.runtime import ReportBytes, Tokens, UnusableFilesError
+from greenroom.host.runtime import ReportBytes, Tokens, UntrustedFilesError, UnusableFilesError
 
 PRELOADED = (modeling_bert, tokenization_bert)
 """What the first load of the commonest architecture would import; others are imported when they are loaded."""
@@ -39,15 +42,23 @@ part of its time, so beyond some threads, cores do more within a pass."""
 _HEADER_LENGTH = struct.Struct("<Q")
 _MAX_HEADER_BYTES = 100 * 1024 * 1024  # the format's own limit
 _NO_WINDOW = 1 << 20
+_PICKLES = "pytorch_model*.bin"
 
 
-def load(folder: Path, report: ReportBytes) -> SentenceTransformersRuntime:
-    """Read the version in `folder` in float32, onto the GPU when there is one.
+def load(order: Load, report: ReportBytes) -> SentenceTransformersRuntime:
+    """Read the version in the order's folder in float32, onto the GPU when there is one.
 
     Raises UnusableFilesError."""
+    return load_from(Path(order.folder), order, report)
+
+
+def load_from(folder: Path, order: Load, report: ReportBytes) -> SentenceTransformersRuntime:
+    """As `load`, from another folder. Raises UnusableFilesError."""
     transformers_logging.set_verbosity_error()
-    torch.set_num_threads(usable_cpus())
-    meter = _WeightsMeter(_safetensors_in(folder), report)
+    torch.set_num_threads(1 if order.background else usable_cpus())
+    if not order.trust:
+        _require_safe(folder)
+    meter = _WeightsMeter(_weights_in(folder), report)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         with meter.watching():
@@ -55,10 +66,11 @@ def load(folder: Path, report: ReportBytes) -> SentenceTransformersRuntime:
                 str(folder),
                 device=device,
                 local_files_only=True,
-                model_kwargs={"dtype": torch.float32, "use_safetensors": True},
+                trust_remote_code=order.trust,
+                model_kwargs={"dtype": torch.float32, "use_safetensors": None if order.trust else True},
             )
     except (OSError, ValueError, KeyError) as error:
-        raise UnusableFilesError(f"the files are not a usable model ({type(error).__name__})") from error
+        raise _unusable(error) from error
     meter.finish()
     return SentenceTransformersRuntime(model.eval())
 
@@ -76,6 +88,10 @@ class SentenceTransformersRuntime:
         self._plain = self._prompt is None and _reads_plain_tokens(model)
         self._uses_types = self._plain and "token_type_ids" in self._tokenizer.model_input_names
         self._counter = self._own_tokenizer()
+
+    classes: tuple[str, ...] = ()
+    columns: Mapping[str, str] = MappingProxyType({})
+    samples: tuple[str, ...] = ()
 
     @property
     def dimension(self) -> int:
@@ -184,12 +200,27 @@ def _padded(rows: Sequence[Sequence[int]], filler: int) -> torch.Tensor:
     return torch.from_numpy(padded)
 
 
-def _safetensors_in(folder: Path) -> list[Path]:
+def _require_safe(folder: Path) -> None:
+    """Raises UntrustedFilesError when weights would have to be unpickled: those of the model itself, or of one of its
+    modules in a folder of its own."""
+    for pickled in (*folder.glob(_PICKLES), *folder.glob(f"*/{_PICKLES}")):
+        if not any(pickled.parent.glob("*.safetensors")):
+            raise UntrustedFilesError("its weights are pickled, and reading them can run code")
+
+
+def _unusable(error: Exception) -> UnusableFilesError:
+    """The libraries refuse code that comes with the files, in words for who calls them."""
+    if "trust_remote_code" in str(error):
+        return UntrustedFilesError("it brings Python code of its own")
+    return UnusableFilesError(f"the files are not a usable model ({type(error).__name__})")
+
+
+def _weights_in(folder: Path) -> list[Path]:
     """Raises UnusableFilesError when there are none."""
-    files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*/*.safetensors"))
-    if not files:
-        raise UnusableFilesError("there is no safetensors file in the version's folder")
-    return files
+    for pattern in ("*.safetensors", "*/*.safetensors", _PICKLES, f"*/{_PICKLES}"):
+        if files := sorted(folder.glob(pattern)):
+            return files
+    raise UnusableFilesError("there is no safetensors file in the version's folder")
 
 
 def _tensor_sizes(file: Path) -> dict[str, int]:
@@ -216,9 +247,11 @@ class _WeightsMeter:
     """Turns transformers' walk over the tensors into bytes of the files that are through."""
 
     def __init__(self, files: Sequence[Path], report: ReportBytes) -> None:
-        self._sizes = {name: size for file in files for name, size in _tensor_sizes(file).items()}
+        readable = [file for file in files if file.suffix == ".safetensors"]
+        self._sizes = {name: size for file in readable for name, size in _tensor_sizes(file).items()}
         self._total = sum(file.stat().st_size for file in files)
-        self._done = self._total - sum(self._sizes.values())  # the headers have been read
+        headers = sum(file.stat().st_size for file in readable) - sum(self._sizes.values())
+        self._done = headers  # have been read
         self._report = report
 
     @contextmanager
@@ -251,4 +284,4 @@ class _WeightsMeter:
         for candidate in (name, name.partition(".")[2]):
             if candidate in self._sizes:
                 return self._sizes[candidate]
-        return sum(self._sizes.values()) // max(1, len(self._sizes))
+        return sum(self._sizes.values()) // max(1, len(self._sizes))  # 0 for a pickle, which does not say

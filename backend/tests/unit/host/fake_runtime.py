@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from greenroom.frames import Load
 from greenroom.host.runtime import ReportBytes, Tokens
 
 DIMENSION = 8
@@ -19,6 +20,9 @@ class FakeRuntime:
     dimension = DIMENSION
     max_tokens = 16
     device = "cpu"
+    classes: tuple[str, ...] = ()
+    columns: Mapping[str, str] = MappingProxyType({})
+    samples: tuple[str, ...] = ()
 
     def __init__(self, preferred: str = "bfloat16", strays: float = 0.0, broken: bool = False) -> None:
         self.dtype = "float32"
@@ -67,7 +71,7 @@ class FakeModule:
     def __init__(self, *runtimes: FakeRuntime) -> None:
         self._runtimes = list(runtimes)
 
-    def load(self, folder: Path, report: ReportBytes) -> FakeRuntime:
+    def load(self, order: Load, report: ReportBytes) -> FakeRuntime:
         for done in range(0, 1001):
             report(done, 1000)
         return self._runtimes.pop(0)
