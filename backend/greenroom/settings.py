@@ -28,7 +28,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )  # fmt: skip
 
-from greenroom.words import ConfigError, ModelSpec
+from greenroom.words import TASK_OF, ConfigError, ModelSpec, RuntimeName, Task
 
 DEFAULT_SPEC = ModelSpec(
     name="minilm",
@@ -270,9 +270,22 @@ def _spec(config: Path, name: str, table: object) -> ModelSpec:
         raise ConfigError(f"{config.name}: [models.{name}] has unknown members: {', '.join(unknown)}.")
     _require_name(config, name)
     try:
-        return TypeAdapter(ModelSpec).validate_python({**table, "name": name})
+        spec = TypeAdapter(ModelSpec).validate_python({**_completed(table), "name": name})
     except ValidationError as error:
         raise ConfigError(_explain(f"{config.name}: [models.{name}]", error)) from error
+    if spec.task is not TASK_OF[spec.runtime]:
+        raise ConfigError(f"{config.name}: [models.{name}] the runtime {spec.runtime} cannot {spec.task}.")
+    return spec
+
+
+def _completed(table: dict[str, Any]) -> dict[str, Any]:
+    """Task and runtime follow from each other where one is missing: for a task, the first runtime that does it."""
+    task, runtime = table.get("task"), table.get("runtime")
+    if task is None and runtime in list(RuntimeName):
+        return {**table, "task": TASK_OF[RuntimeName(runtime)]}
+    if runtime is None and task in list(Task):
+        return {**table, "runtime": next(name for name, of in TASK_OF.items() if of == task)}
+    return table
 
 
 def _require_name(config: Path, name: str) -> None:
