@@ -19,10 +19,11 @@ from greenroom.engine.seam import Host, HostInfo, Report
 from greenroom.protocol.snapshot import StageName
 from greenroom.testing.scripted_host import FIRST_PID, MAX_WORDS, Gate, ScriptedHost
 from greenroom.testing.scripted_load import HIGHEST_PERCENT, ScriptedLoad, refused
-from greenroom.testing.vectors import DIMENSION
-from greenroom.words import ErrorCode, HostLostError, LoadError, ModelSpec, ModelVersion
+from greenroom.testing.vectors import DIMENSION, SENTIMENTS
+from greenroom.words import ErrorCode, HostLostError, LoadError, ModelSpec, ModelVersion, RuntimeName, Task
 
 DEFAULT_STAGES = (StageName.IMPORT, StageName.WEIGHTS, StageName.WARMUP, StageName.CHECK)
+DEFAULT_COLUMNS = {"remark": "text", "stars": "number"}
 DEFAULT_MEMORY_BYTES = 64 * 1024 * 1024
 Own = Callable[[Coroutine[object, object, None]], None]
 
@@ -47,6 +48,11 @@ class ScriptedModel:
         """The stages that the next load has."""
         self.memory_bytes: int | None = DEFAULT_MEMORY_BYTES
         """What a host says it needs."""
+        self.classes: tuple[str, ...] = ()
+        """What the next host tells apart; empty: it embeds. Set when the load of a spec that classifies begins, unless
+        a test did."""
+        self.columns: Mapping[str, str] = {}
+        """Of the next host, when it plays a tabular model."""
         self.gate = Gate()
         self.poison: set[str] = set()
         """Texts that end every host they are given to."""
@@ -110,9 +116,13 @@ class ScriptedModel:
         if self._load is not None:
             self.proceed(seconds)
 
+    def auto_off(self) -> None:
+        """Let later loads wait for orders again."""
+        self._auto_seconds = None
+
     def become_ready(self) -> None:
         """End the load with a host that is ready."""
-        if self._host is None:
+        if self._load is not None or self._host is None:
             self._order(self._become_ready)
 
     def fail(self, code: ErrorCode = ErrorCode.LOAD_FAILED, message: str = "", temporary: bool = False) -> None:
@@ -122,8 +132,9 @@ class ScriptedModel:
         self._order(lambda load: self._end(load, error))
 
     def crash(self, reason: str = "killed by SIGKILL") -> None:
-        """Let the host die: while loading, the load is lost; while ready, so are the calls in flight."""
-        if self._host is not None:
+        """Let the host die: while loading (also beside one that serves) the load is lost; while ready, so are the
+        calls in flight."""
+        if self._load is None and self._host is not None:
             host, self._host = self._host, None
             host.end(reason, expected=False)
             return
@@ -141,7 +152,9 @@ class ScriptedModel:
     async def play(self, report: Report) -> Host:
         """One load: wait for orders until one ends it. What `ScriptedEngine.load` does."""
         load = ScriptedLoad(self.stages, report, self.shown)
-        self._load, self._host = load, None
+        self._load = load
+        if self._host is not None and self._host.exited.done():
+            self._host = None
         self.loads += 1
         self._begun.set()
         kept, self._kept = self._kept, None
@@ -236,13 +249,21 @@ class ScriptedEngine:
         report: Report,
         background: bool = False,
     ) -> Host:
-        return await self.model(spec.name).play(report)
+        model = self.model(spec.name)
+        if spec.task is Task.CLASSIFY:
+            model.classes = model.classes or SENTIMENTS
+        if spec.runtime is RuntimeName.TABULAR:
+            model.columns = model.columns or DEFAULT_COLUMNS
+        return await model.play(report)
 
     async def imported(self, spec: ModelSpec, report: Report) -> None:
         """There is nothing to import."""
 
     def _new_host(self, model: ScriptedModel) -> ScriptedHost:
-        info = HostInfo(next(self._pids), DIMENSION, MAX_WORDS, "cpu", "float32")
+        info = HostInfo(
+            next(self._pids), len(model.classes) or DIMENSION, MAX_WORDS, "cpu", "float32",
+            classes=model.classes, columns=model.columns,
+        )  # fmt: skip
         host = ScriptedHost(info, model.gate, lambda: model.memory_bytes, model.poison)
         self._hosts.add(host)
         host.exited.add_done_callback(lambda _: self._hosts.discard(host))

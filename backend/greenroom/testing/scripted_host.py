@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 
 from greenroom.engine.seam import HostExit, HostInfo, Vectors
-from greenroom.testing.vectors import DIMENSION, bag_of_words, words_of
+from greenroom.testing.vectors import bag_of_words, sentiment, words_of
 from greenroom.words import DeadlineExceededError, HostLostError
 
 MAX_WORDS = 256
@@ -63,7 +63,7 @@ class ScriptedHost:
         return self._exited
 
     async def embed(self, texts: Sequence[str], deadline_seconds: float | None) -> Vectors:
-        """Bags of words, once the gate is open. Raises DeadlineExceededError, HostLostError."""
+        """Bags of words, or a mood, once the gate is open. Raises DeadlineExceededError, HostLostError."""
         self._require_alive()
         self._unanswered.update(texts)
         try:
@@ -76,11 +76,15 @@ class ScriptedHost:
             self._unanswered -= Counter(texts)
         counts = [len(words_of(text)) for text in texts]
         return Vectors(
-            data=b"".join(bag_of_words(text, MAX_WORDS) for text in texts),
-            dimension=DIMENSION,
+            data=b"".join(map(self._row, texts)),
+            dimension=self._info.dimension,
             tokens=tuple(min(count, MAX_WORDS) for count in counts),
             truncated=tuple(index for index, count in enumerate(counts) if count > MAX_WORDS),
         )
+
+    def _row(self, text: str) -> bytes:
+        classes = len(self._info.classes)
+        return sentiment(text, classes, MAX_WORDS) if classes else bag_of_words(text, MAX_WORDS)
 
     def _require_alive(self) -> None:
         """Raises HostLostError."""

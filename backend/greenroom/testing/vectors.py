@@ -11,6 +11,10 @@ from collections import Counter
 DIMENSION = 384
 _WORD = re.compile(r"\w+")
 
+SENTIMENTS = ("negative", "neutral", "positive")
+_GOOD = frozenset(("amazing", "excellent", "glad", "good", "great", "happy", "love", "nice", "perfect", "thanks"))
+_BAD = frozenset(("awful", "bad", "broken", "hate", "late", "poor", "sad", "terrible", "worst", "wrong"))
+
 
 def words_of(text: str) -> list[str]:
     """The words of `text` in lower case; they play the part of tokens."""
@@ -24,6 +28,16 @@ def bag_of_words(text: str, max_words: int | None = None) -> bytes:
     counts = Counter(map(_place, words_of(text)[:max_words] or [text]))
     length = math.sqrt(sum(count * count for count in counts.values()))
     return array("f", (counts[place] / length for place in range(DIMENSION))).tobytes()
+
+
+def sentiment(text: str, classes: int = len(SENTIMENTS), max_words: int | None = None) -> bytes:
+    """A probability for each class, float32, shape (`classes`,), as if they went from bad to good: each good word moves
+    the weight one class up from the middle, each bad one down."""
+    found = words_of(text)[:max_words]
+    mood = sum((word in _GOOD) - (word in _BAD) for word in found)
+    place = min(max((classes - 1) / 2 + mood, 0), classes - 1)
+    powers = [math.exp(-3 * abs(place - one)) for one in range(classes)]
+    return array("f", (power / sum(powers) for power in powers)).tobytes()
 
 
 def _place(word: str) -> int:
