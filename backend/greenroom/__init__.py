@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from greenroom.protocol.base import Message as Message
     from greenroom.serving.greenroom import Embedded as Embedded
     from greenroom.serving.greenroom import Greenroom as Greenroom
+    from greenroom.serving.greenroom import Predicted as Predicted
     from greenroom.settings import Settings as Settings
     from greenroom.settings import load_settings as load_settings
     from greenroom.web.admin import require_admin as require_admin
@@ -33,6 +34,7 @@ __getattr__ = _lazy_names(
         "Message": "greenroom.protocol.base",
         "Embedded": "greenroom.serving.greenroom",
         "Greenroom": "greenroom.serving.greenroom",
+        "Predicted": "greenroom.serving.greenroom",
         "Settings": "greenroom.settings",
         "load_settings": "greenroom.settings",
         "require_admin": "greenroom.web.admin",

@@ -15,7 +15,7 @@ from greenroom.logs import configure_logs
 from greenroom.serving.greenroom import Greenroom
 from greenroom.settings import Settings, load_settings, load_specs, unknown_variables
 from greenroom.sources.table import split
-from greenroom.web import documents, embeddings
+from greenroom.web import documents, embeddings, predict
 from greenroom.web.base_path import BasePath, require_free
 from greenroom.web.doors import Crowd, Doors
 from greenroom.web.middleware import BugAnswers, Cors, RequestLog
@@ -36,7 +36,7 @@ def create_app(
     settings = settings or load_settings()
     configure_logs(settings)
     app = Starlette(
-        routes=[*routes, *embeddings.ENDPOINTS, *documents.ROUTES, *page_routes(static)],
+        routes=[*routes, *embeddings.ENDPOINTS, *predict.ENDPOINTS, *documents.ROUTES, *page_routes(static)],
         middleware=_middleware(settings),
         exception_handlers=ALL_HANDLERS,
     )

@@ -75,9 +75,9 @@ def _schema(options: argparse.Namespace) -> int:
 
 def _documents() -> dict[str, dict[str, Any]]:
     from greenroom.protocol.schema import protocol_schema
-    from greenroom.web import documents, embeddings, mount
+    from greenroom.web import documents, embeddings, mount, predict
 
-    routes = (*mount.ROUTES, *embeddings.ENDPOINTS)
+    routes = (*mount.ROUTES, *embeddings.ENDPOINTS, *predict.ENDPOINTS)
     return {
         "protocol.json": protocol_schema(),
         "openapi.json": documents.openapi(routes),

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import math
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from greenroom.clock import Clock, SystemClock
@@ -14,6 +14,7 @@ from greenroom.engine.seam import Engine, Host, Vectors
 from greenroom.readiness.readiness import Readiness
 from greenroom.serving.board import Board
 from greenroom.serving.calls import Calls
+from greenroom.serving.inputs import as_texts
 from greenroom.serving.keeper import Keeper
 from greenroom.serving.memory import LoadMemory
 from greenroom.settings import Settings
@@ -22,11 +23,14 @@ from greenroom.words import (
     DeadlineExceededError,
     ModelSpec,
     ModelVersion,
+    NotReadyError,
     ShuttingDownError,
     Task,
     UnknownModelError,
     UnsupportedTaskError,
 )  # fmt: skip
+
+_DOING = {Task.EMBED: "embedding", Task.CLASSIFY: "classifying"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,21 @@ class Embedded:
     max_tokens: int
     space: str = ""
     """Id of the embedding space."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What a classifier says of some inputs, and who said it.
+
+    `data` is float32, C order, shape (inputs, classes): a probability for each class; each row sums to 1."""
+
+    data: bytes
+    classes: tuple[str, ...]
+    tokens: tuple[int, ...]
+    truncated: tuple[int, ...]
+    """Indices of the texts that were longer than the model's window."""
+    version: str
+    digest: str
 
 
 class Greenroom:
@@ -115,16 +134,39 @@ class Greenroom:
         A call whose host dies is given to its successor. Raises NotReadyError, UnknownModelError,
         UnsupportedTaskError, InputRefusedError, OverloadedError, DeadlineExceededError, PredictionError,
         ShuttingDownError."""
-        keeper = self._keeper(name)
-        if keeper.spec.task is not Task.EMBED:
-            raise UnsupportedTaskError(f"{name} is a model for {keeper.spec.task}, not for embedding.")
+        self.require_task(name, Task.EMBED)
+        return _embedded(*await self._rows(name, texts, deadline_seconds))
+
+    async def predict(
+        self, name: str, inputs: Sequence[str | Mapping[str, object]], deadline_seconds: float | None = None
+    ) -> Predicted:
+        """Classify `inputs` with model `name`: texts, or for a tabular model rows (column name → value).
+
+        Deadline and errors as of `embed`; also InvalidInputError, with a fault for each wrong input or column."""
+        self.require_task(name, Task.CLASSIFY)
+        host = self.keepers[name].host
+        if host is None:
+            raise NotReadyError((name,))
+        texts = as_texts(inputs, host.info.columns)
+        return _predicted(*await self._rows(name, texts, deadline_seconds))
+
+    def require_task(self, name: str, task: Task) -> None:
+        """Raises UnknownModelError, UnsupportedTaskError when the model is for something else."""
+        spec = self._keeper(name).spec
+        if spec.task is not task:
+            raise UnsupportedTaskError(f"{name} is a model for {_DOING[spec.task]}, not for {_DOING[task]}.")
+
+    async def _rows(
+        self, name: str, texts: Sequence[str], deadline_seconds: float | None
+    ) -> tuple[Vectors, Host, ModelVersion]:
+        """A row for each text, and who made them, within the caller's deadline and the server's end."""
         seconds = deadline_seconds or self.settings.inference_timeout_seconds
         deadline = asyncio.get_running_loop().time() + seconds
         limit = asyncio.timeout_at(min(deadline, self._stops_at))
         self._limits.add(limit)
         try:
             async with limit:
-                return _embedded(*await self._calls[name].embed(texts, deadline))
+                return await self._calls[name].embed(texts, deadline)
         except TimeoutError:
             if limit.when() == self._stops_at:
                 raise ShuttingDownError("The server is stopping. Try again in a moment.") from None
@@ -160,4 +202,11 @@ def _embedded(vectors: Vectors, host: Host, version: ModelVersion) -> Embedded:
     return Embedded(
         data=vectors.data, dimension=vectors.dimension, tokens=vectors.tokens, truncated=vectors.truncated,
         version=version.id, digest=version.digest, max_tokens=host.info.max_tokens, space=version.space,
+    )  # fmt: skip
+
+
+def _predicted(rows: Vectors, host: Host, version: ModelVersion) -> Predicted:
+    return Predicted(
+        data=rows.data, classes=host.info.classes, tokens=rows.tokens, truncated=rows.truncated,
+        version=version.id, digest=version.digest,
     )  # fmt: skip

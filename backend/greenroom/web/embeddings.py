@@ -33,7 +33,7 @@ async def embeddings(request: Request) -> Response:
     with _single_input_named(asked):
         embedded = await run_until_disconnect(request, greenroom.embed(asked.model, texts))
     _require_whole(asked, embedded.dimension)
-    response = json_answer(_answer(asked, embedded))
+    response = json_answer(_answer(asked, embedded), headers={"x-embedding-space": embedded.space})
     if applied := request.scope.get("greenroom.preference_applied"):
         response.headers["preference-applied"] = applied
     return response

@@ -160,5 +160,7 @@ class Cors(CORSMiddleware):
             allow_origins=origins,
             allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
             allow_headers=("Authorization", "Content-Type", "Prefer", "Idempotency-Key"),
-            expose_headers=("Retry-After", "Location", "Preference-Applied", "X-Cache", "x-should-retry"),
-        )
+            expose_headers=(
+                "Retry-After", "Location", "Preference-Applied", "X-Cache", "x-should-retry", "x-embedding-space",
+            ),
+        )  # fmt: skip

@@ -1,0 +1,112 @@
+"""`POST /predict`: labels for texts, or for the rows of a table."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from greenroom.protocol.answers import PredictAnswer, Prediction, PredictRequest
+from greenroom.serving.greenroom import Greenroom, Predicted
+from greenroom.settings import Settings
+from greenroom.web.bodies import json_answer, read_json
+from greenroom.web.endpoint import Operation, endpoint
+from greenroom.web.guard import ReadyGuard, run_until_disconnect
+from greenroom.words import InputFault, InvalidInputError, RuntimeName, Task, UnknownModelError
+
+DIGITS = 6
+"""Of a probability: more than float32 has would look like knowledge."""
+
+Inputs = Sequence[str] | Sequence[dict[str, float | int | bool | str | None]]
+
+
+@endpoint(
+    "/predict",
+    Operation("Classify texts or rows.", {200: PredictAnswer}, PredictRequest, guarded=True),
+    method="POST",
+)
+async def predict(request: Request) -> Response:
+    greenroom: Greenroom = request.app.state.greenroom
+    asked = await read_json(request, PredictRequest)
+    inputs = _inputs(asked)
+    with _single_text_named(asked):
+        _require_within_limits(inputs, greenroom.settings)
+    name = asked.model or _default_model(greenroom)
+    greenroom.require_task(name, Task.CLASSIFY)
+    await ReadyGuard((name,)).check(request)
+    with _single_text_named(asked):
+        predicted = await run_until_disconnect(request, greenroom.predict(name, inputs))
+    response = json_answer(_answer(name, predicted))
+    if applied := request.scope.get("greenroom.preference_applied"):
+        response.headers["preference-applied"] = applied
+    return response
+
+
+def _inputs(asked: PredictRequest) -> Inputs:
+    """Raises InvalidInputError unless exactly one of the two members is there."""
+    if asked.text is not None and asked.inputs is None:
+        return [asked.text]
+    if asked.inputs is not None and asked.text is None:
+        return asked.inputs
+    detail = "one of `text` and `inputs` is needed" if asked.text is None else "`text` or `inputs`, not both"
+    raise InvalidInputError(detail, (InputFault("" if asked.text is None else "/inputs", detail),))
+
+
+def _default_model(greenroom: Greenroom) -> str:
+    """The first one that classifies texts. Raises UnknownModelError."""
+    for spec in greenroom.specs:
+        if spec.runtime is RuntimeName.TEXT_CLASSIFIER:
+            return spec.name
+    raise UnknownModelError("No model that classifies texts is configured. Name another one with `model`.")
+
+
+@contextlib.contextmanager
+def _single_text_named(asked: PredictRequest) -> Iterator[None]:
+    """Faults of a text that was sent alone point at where it was sent, and those of others at `inputs`."""
+    try:
+        yield
+    except InvalidInputError as error:
+        place = "/text" if asked.text is not None else None
+        error.faults = tuple(InputFault(place or _in_inputs(fault.pointer), fault.detail) for fault in error.faults)
+        raise
+
+
+def _in_inputs(pointer: str) -> str:
+    """Refusals of single texts name them under `/input`, the way embeddings take them."""
+    return pointer.replace("/input/", "/inputs/", 1) if pointer.startswith("/input/") else pointer
+
+
+def _require_within_limits(inputs: Inputs, settings: Settings) -> None:
+    if not 1 <= len(inputs) <= settings.max_inputs:
+        detail = f"1 to {settings.max_inputs} inputs are allowed, {len(inputs)} were sent"
+        raise InvalidInputError(f"inputs: {detail}", (InputFault("/inputs", detail),))
+    most = settings.max_text_characters
+    detail = f"1 to {most} characters are allowed"
+    wrong = [index for index, one in enumerate(inputs) if isinstance(one, str) and not 1 <= len(one) <= most]
+    if wrong:
+        faults = tuple(InputFault(f"/inputs/{index}", detail) for index in wrong)
+        raise InvalidInputError(f"input {wrong[0]}: {detail}", faults)
+
+
+def _answer(name: str, predicted: Predicted) -> PredictAnswer:
+    results = list(_results(predicted))
+    label, score = results[0].label, results[0].score
+    return PredictAnswer(
+        label=label, score=score, model=name, version=predicted.version, cached=False,
+        result_label=label, result_score=score, results=results, truncated=list(predicted.truncated),
+    )  # fmt: skip
+
+
+def _results(predicted: Predicted) -> Iterator[Prediction]:
+    numbers = memoryview(predicted.data).cast("f")
+    width = len(predicted.classes)
+    for start in range(0, len(numbers), width):
+        row = [round(number, DIGITS) for number in numbers[start : start + width]]
+        scores = dict(zip(predicted.classes, row, strict=True))
+        label = max(scores, key=scores.__getitem__)
+        yield Prediction(label=label, score=scores[label], scores=scores)
+
+
+ENDPOINTS = (predict,)
