@@ -67,7 +67,12 @@ _PREPARE: Sequence[Processor] = (
 def _renderer(settings: Settings) -> Processor:
     readable = settings.log_format == "console" or (settings.log_format == "auto" and settings.local)
     return (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if readable else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            exception_formatter=structlog.dev.plain_traceback,  # rich's would print every local variable
+        )
+        if readable
+        else structlog.processors.JSONRenderer()
     )
 
 

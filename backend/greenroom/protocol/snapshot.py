@@ -98,8 +98,10 @@ class StageState(Message):
 class VersionState(Message):
     """A coming version (`target`) or the one to roll back to (`previous`)."""
 
-    version: str
+    version: str | None
+    """null until the source has named it."""
     phase: Phase
+    """`queued` for the one to roll back to: it would have to be loaded."""
     progress: Annotated[int, Field(ge=0, le=100)]
     error: ModelError | None = None
 

@@ -53,6 +53,12 @@ class LoadRecord:
     total_seconds: Seconds
     predictions: tuple[Sample, ...] = ()
     """One sample at each 10 % of progress."""
+    name: str = ""
+    """Of the model; for charts. Empty in records of an older server."""
+    version: str = ""
+    """Short id of the version, as people know it."""
+    at: float | None = None
+    """When it became ready, in unix seconds."""
 
 
 def eta_error(record: LoadRecord) -> float | None:
@@ -85,6 +91,11 @@ class LoadHistory:
     def loads(self, digest: str) -> tuple[LoadRecord, ...]:
         """The kept loads of a version, oldest first."""
         return tuple(self._loads.get(digest, ()))
+
+    def of_model(self, name: str, most: int) -> tuple[LoadRecord, ...]:
+        """The newest `most` kept loads of one model over all its versions, oldest first."""
+        loads = [load for loads in self._loads.values() for load in loads if load.name == name]
+        return tuple(sorted(loads, key=lambda load: load.at or 0.0)[-most:])
 
     def stage_records(self, digest: str, stage: StageName, applied: Collection[StageName]) -> tuple[StageRecord, ...]:
         """Records of `stage` from loads that went through the same stages; from any load where there is none."""

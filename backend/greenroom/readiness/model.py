@@ -26,6 +26,10 @@ class Model:
         self.losses = 0
         self.error: ModelError | None = None
         self.retry_at: float | None = None
+        self.is_idle = not spec.required
+        """Not loaded, and nobody has asked for it: no work is under way, and none is pending."""
+        self.previous: str | None = None
+        """Id of the version to roll back to."""
         self._history = history
         self._mark = 0
         self._resolved = False
@@ -35,6 +39,7 @@ class Model:
 
     def begin(self, stages: Sequence[StageName], now: float) -> None:
         self.state = self._after(Event.BEGIN)
+        self.is_idle = False
         self.tries += 1
         self.retry_at, self._resolved, self._next = None, False, None
         self.attempt = Attempt(self._plan(stages), now)
@@ -86,6 +91,21 @@ class Model:
         self.losses += 1
         self.tries = self._mark = 0
         self.attempt, self._resolved = None, False
+
+    def evicted(self) -> None:
+        """Its host left to make room, and comes back when somebody asks for it."""
+        self.state = self._after(Event.LOSE)
+        if self.attempt is not None:
+            self._next = self._plan_of_next(self.attempt)
+        self.is_idle = True
+        self.losses += 1
+        self.tries = self._mark = 0
+        self.attempt, self._resolved = None, False
+
+    def swapped(self, version: ModelVersion) -> None:
+        """Another version serves from now on, with no gap."""
+        self.state = self._after(Event.SWAP)
+        self.version, self._resolved = version, True
 
     def _stopped(self, error: ModelError, retry_at: float | None) -> None:
         self.error, self.retry_at = error, retry_at

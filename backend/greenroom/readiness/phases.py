@@ -34,6 +34,7 @@ class Event(StrEnum):
     INTERRUPT = "interrupted"
     FAIL = "failed"
     LOSE = "lost"
+    SWAP = "swapped"
 
 
 class PhaseError(GreenroomError):
@@ -84,7 +85,7 @@ TABLE: dict[State, dict[Event, State]] = {
         Event.FINALIZE: State.FINALIZING,
         **_ENDS,
     },
-    State.READY: {Event.LOSE: State.WAITING},
+    State.READY: {Event.LOSE: State.WAITING, Event.SWAP: State.READY},
     State.FAILED: {Event.BEGIN: State.QUEUED},
 }
 

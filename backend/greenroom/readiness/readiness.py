@@ -20,6 +20,9 @@ class Readiness:
     def __init__(self, specs: Sequence[ModelSpec], epoch: str, history: LoadHistory) -> None:
         self.epoch = epoch
         self._models = {spec.name: Model(spec, history) for spec in specs}
+        self._history = history
+        self._targets: dict[str, Model] = {}
+        """Coming versions, each on its own way to ready beside the one that serves; one that failed stays to be seen."""
 
     # What happens
 
@@ -52,6 +55,47 @@ class Readiness:
         """A ready model's host ended: a new round begins for every scope with this model."""
         self._model(name).lost(error)
 
+    def evicted(self, name: str, now: float) -> None:
+        """A ready model left memory until somebody asks for it: a new round begins for every scope with it."""
+        self._model(name).evicted()
+
+    def known(self, name: str, version: ModelVersion, previous: str | None, now: float) -> None:
+        """The serving version goes by this name from now on, and this is the one to roll back to."""
+        model = self._model(name)
+        model.version, model.previous = version, previous
+
+    # What happens to a coming version
+
+    def target_begins(self, name: str, stages: Sequence[StageName], now: float) -> None:
+        """A version begins to load beside the one that serves."""
+        target = self._targets[name] = Model(self._model(name).spec, self._history)
+        target.begin(stages, now)
+
+    def target_resolved(self, name: str, version: ModelVersion, now: float) -> None:
+        self._targets[name].resolved(version, now)
+
+    def target_step(self, name: str, stage: StageName, done: float, total: float, unit: str, now: float) -> None:
+        self._targets[name].step(stage, done, total, unit, now)
+
+    def target_failed(self, name: str, error: ModelError, retry_at: float | None, now: float) -> None:
+        """It did not get to serve; that is shown until another one tries, or this one is forgotten."""
+        self._targets[name].failed(error, retry_at)
+
+    def target_forgotten(self, name: str, now: float) -> None:
+        """There is no coming version any more."""
+        self._targets.pop(name, None)
+
+    def target_serves(self, name: str, now: float) -> LoadRecord:
+        """The coming version has taken over from the one that served, which can be rolled back to."""
+        model, target = self._model(name), self._targets[name]
+        left = model.version
+        assert target.version is not None  # noqa: S101 - a target is resolved before it is ready
+        model.swapped(target.version)
+        model.previous = left.id if left else None
+        record = target.ready(now)
+        del self._targets[name]
+        return record
+
     # Where it stands
 
     @property
@@ -79,12 +123,14 @@ class Readiness:
     def snapshot(self, scope: tuple[str, ...], *, seq: int, at: float, now: float) -> InitState:
         """Where `scope` (from `scope()`) stands. Changes nothing: the same arguments give the same answer."""
         models = tuple(self._model(name) for name in scope)
-        return init_state(models, tuple(self._models.values()), epoch=self.epoch, seq=seq, at=at, now=now)
+        everything = tuple(self._models.values())
+        return init_state(models, everything, self._targets, epoch=self.epoch, seq=seq, at=at, now=now)
 
     def moving(self, now: float) -> bool:
         """Whether an automatic step is under way anywhere, a wait for the next try included: then what a snapshot
         says changes with time alone."""
-        return any(not (model.is_ready or model.is_failed_for_good) for model in self._models.values())
+        at_rest = (model.is_ready or model.is_failed_for_good or model.is_idle for model in self._models.values())
+        return not all(at_rest) or any(target.is_active for target in self._targets.values())
 
     def _model(self, name: str) -> Model:
         model = self._models.get(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from greenroom.protocol.base import timestamp
 from greenroom.protocol.snapshot import (
@@ -15,6 +15,7 @@ from greenroom.protocol.snapshot import (
     Phase,
     StageState,
     Status,
+    VersionState,
 )  # fmt: skip
 from greenroom.readiness.model import Model
 
@@ -30,6 +31,8 @@ MESSAGES = {
     MessageKey.STALLED: "Loading takes longer than usual",
 }
 """English for each key. `init.failed` says what the error says."""
+NOT_TAKEN_OVER = "Ready; a new version could not take over"
+"""Also `init.degraded`: the other reason for it."""
 
 _KEY_OF_PHASE = {
     Phase.QUEUED: MessageKey.QUEUED,
@@ -40,12 +43,22 @@ _KEY_OF_PHASE = {
 
 
 def init_state(
-    scope: Sequence[Model], everything: Sequence[Model], *, epoch: str, seq: int, at: float, now: float
+    scope: Sequence[Model],
+    everything: Sequence[Model],
+    targets: Mapping[str, Model],
+    *,
+    epoch: str,
+    seq: int,
+    at: float,
+    now: float,
 ) -> InitState:
-    """The snapshot of `scope` among `everything` that is configured."""
-    states = tuple(model_state(model, at, now) for model in scope)
-    status, stalled = status_of(scope, everything), stalled_seconds(scope, now)
+    """The snapshot of `scope` among `everything` that is configured; `targets`: coming versions by name."""
+    states = tuple(model_state(model, at, now, targets.get(model.spec.name)) for model in scope)
+    not_taken_over = [target for target in targets.values() if target.phase is Phase.FAILED]
+    status, stalled = status_of(scope, everything, not_taken_over), stalled_seconds(scope, now)
     key, message = message_of(status, scope, stalled)
+    if status is Status.DEGRADED and not_taken_over:
+        message = NOT_TAKEN_OVER
     ready = status in (Status.READY, Status.DEGRADED)
     estimated, basis = estimate_of(states)
     return InitState(
@@ -68,7 +81,7 @@ def init_state(
     )
 
 
-def model_state(model: Model, at: float, now: float) -> ModelState:
+def model_state(model: Model, at: float, now: float, target: Model | None = None) -> ModelState:
     seconds, basis = _whole_estimate(model, at, now)
     bytes_done, bytes_total = model.bytes
     return ModelState(
@@ -87,7 +100,14 @@ def model_state(model: Model, at: float, now: float) -> ModelState:
         bytes_done=bytes_done,
         bytes_total=bytes_total,
         bytes_per_second=model.bytes_per_second(now),
+        target=_target_state(target) if target else None,
+        previous=VersionState(version=model.previous, phase=Phase.QUEUED, progress=0) if model.previous else None,
     )
+
+
+def _target_state(target: Model) -> VersionState:
+    version = target.version.id if target.version else None
+    return VersionState(version=version, phase=target.phase, progress=target.progress, error=target.error)
 
 
 def _whole_estimate(model: Model, at: float, now: float) -> tuple[int | None, EstimateBasis | None]:
@@ -115,13 +135,13 @@ def estimate_of(states: Sequence[ModelState]) -> tuple[int | None, EstimateBasis
     return (slowest.estimated_seconds, slowest.estimate_basis) if slowest else (0, None)
 
 
-def status_of(scope: Sequence[Model], everything: Sequence[Model]) -> Status:
+def status_of(scope: Sequence[Model], everything: Sequence[Model], not_taken_over: Sequence[Model] = ()) -> Status:
     if any(model.is_failed_for_good for model in scope):
         return Status.ERROR
     if not all(model.is_ready for model in scope):
         return Status.INITIALIZING
     optional_failed = any(model.phase is Phase.FAILED and not model.spec.required for model in everything)
-    return Status.DEGRADED if optional_failed else Status.READY
+    return Status.DEGRADED if optional_failed or not_taken_over else Status.READY
 
 
 def stalled_seconds(scope: Sequence[Model], now: float) -> int:

@@ -27,6 +27,7 @@ from greenroom.serving.keeper import Keeper
 from greenroom.serving.suspects import Key, key_of
 from greenroom.serving.turns import Turns
 from greenroom.words import (
+    DeadlineExceededError,
     HostLostError,
     InputFault,
     InputRefusedError,
@@ -57,18 +58,22 @@ class Calls:
         """The vectors, and who made them. `deadline` is on the event loop's clock; the caller keeps it, too.
 
         Raises NotReadyError, InputRefusedError, OverloadedError, DeadlineExceededError, PredictionError."""
-        host, version = self._door(len(texts))
-        while True:
-            try:
-                if self._turns.free and not self._suspects:
-                    vectors = await self._straight(host, texts, deadline)
+        with self._keeper.lease():
+            host, version = self._door(len(texts))
+            while True:
+                try:
+                    if self._turns.free and not self._suspects:
+                        vectors = await self._straight(host, texts, deadline)
+                    else:
+                        vectors = await self._carefully(host, version, texts, deadline)
+                except HostLostError:
+                    host, version = await self._successor(host, version, texts)
+                except (PredictionError, DeadlineExceededError):
+                    self._keeper.answered(host, failed=True)
+                    raise
                 else:
-                    vectors = await self._carefully(host, version, texts, deadline)
-            except HostLostError:
-                host, version = await self._successor(host, version, texts)
-            else:
-                self._keeper.answered()
-                return vectors, host, version
+                    self._keeper.answered(host)
+                    return vectors, host, version
 
     async def close(self) -> None:
         if self._alone is not None:

@@ -6,18 +6,26 @@ import asyncio
 import contextlib
 import math
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from greenroom.clock import Clock, SystemClock
 from greenroom.engine.seam import Engine, Host, Vectors
+from greenroom.metrics import Metrics
 from greenroom.readiness.readiness import Readiness
 from greenroom.serving.board import Board
 from greenroom.serving.calls import Calls
+from greenroom.serving.change import Changes, Outcome
 from greenroom.serving.inputs import as_texts
 from greenroom.serving.keeper import Keeper
+from greenroom.serving.ledger import Ledger
+from greenroom.serving.means import Means
 from greenroom.serving.memory import LoadMemory
+from greenroom.serving.room import Room
+from greenroom.serving.updater import Updater
 from greenroom.settings import Settings
+from greenroom.sources.seam import Fetcher
 from greenroom.tasks import crash_loudly
 from greenroom.words import (
     DeadlineExceededError,
@@ -71,7 +79,12 @@ class Greenroom:
     Cheap to make; nothing happens before `running()` is entered."""
 
     def __init__(
-        self, settings: Settings, specs: Sequence[ModelSpec], engine: Engine, clock: Clock | None = None
+        self,
+        settings: Settings,
+        specs: Sequence[ModelSpec],
+        engine: Engine,
+        clock: Clock | None = None,
+        fetcher: Fetcher | None = None,
     ) -> None:
         self.settings = settings
         self.specs = tuple(specs)
@@ -83,7 +96,15 @@ class Greenroom:
         memory = LoadMemory(settings.data)
         readiness = Readiness(self.specs, self.epoch, memory.history)
         self.board = Board(readiness, self.epoch, self.clock)
-        self.keepers = {spec.name: Keeper(spec, engine, self.board, memory) for spec in self.specs}
+        self.metrics = Metrics(spec.name for spec in self.specs)
+        self.room = Room(settings.model_cache_size, settings.model_cache_bytes)
+        self.means = Means(
+            settings, engine, fetcher or _own_fetcher(settings), self.board, memory, Ledger(settings.data), self.room
+        )
+        self.keepers = {spec.name: Keeper(spec, self.means) for spec in self.specs}
+        self.changes = {name: Changes(keeper, self.means) for name, keeper in self.keepers.items()}
+        self.updaters = {name: Updater(changes, self.means) for name, changes in self.changes.items()}
+        self.room.of(self.keepers)
         self._stops_at = math.inf
         self._limits: set[asyncio.Timeout] = set()
         """Of the calls in progress."""
@@ -92,8 +113,7 @@ class Greenroom:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Greenroom]:
         """Start loading; on leaving, end every host. Nothing slow is awaited before it yields."""
-        tasks = [asyncio.create_task(keeper.run(), name=f"keeper {name}") for name, keeper in self.keepers.items()]
-        tasks.append(asyncio.create_task(self.board.pump(), name="pump"))
+        tasks = [asyncio.create_task(work, name=name) for name, work in self._lives()]
         for task in tasks:
             task.add_done_callback(crash_loudly)
         try:
@@ -103,8 +123,19 @@ class Greenroom:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*(changes.close() for changes in self.changes.values()))
             await self.engine.close()
+            await self.means.fetcher.close()
             await asyncio.gather(*(calls.close() for calls in self._calls.values()))
+
+    def _lives(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+        """What runs for the server's life."""
+        yield "pump", self.board.pump()
+        yield "room", self.room.run()
+        for name in self.keepers:
+            yield f"keeper {name}", self.keepers[name].run()
+            yield f"trial {name}", self.changes[name].watch_trial()
+            yield f"updater {name}", self.updaters[name].run()
 
     def scope(self, names: Sequence[str] | None = None) -> tuple[str, ...]:
         """`names` checked and in configured order; the required models when None. Raises UnknownModelError."""
@@ -114,9 +145,16 @@ class Greenroom:
         """Whether the next prediction on these models (none named: on the required ones) succeeds."""
         return self.board.readiness.is_ready(self.scope(names or None))
 
+    def want(self, names: Sequence[str]) -> None:
+        """Somebody needs these models: load those that are not in memory."""
+        for name in names:
+            if not self.keepers[name].is_wanted:
+                self.keepers[name].want()
+
     async def wait_until_ready(self, *names: str, timeout: float | None = None) -> bool:  # noqa: ASYNC109
         """Wait until ready; False when `timeout` seconds passed first (None: no limit), or the server is stopping."""
         scope = self.scope(names or None)
+        self.want(scope)
         try:
             async with asyncio.timeout(timeout):
                 return await self.board.wait_until_ready(scope)
@@ -127,6 +165,37 @@ class Greenroom:
         """Try a failed model again now. Raises UnknownModelError, RetryRefusedError."""
         self._keeper(name).retry()
         self.board.touch()
+
+    async def reload(self, name: str, *, force: bool = False) -> Outcome:
+        """Look at the source now and let what it names serve; returns when the outcome is known. `force`: load it
+        again even if it serves already. Raises UnknownModelError."""
+        self._keeper(name)
+        return await self.changes[name].reload(force=force)
+
+    async def rollback(self, name: str) -> Outcome:
+        """Let the version before this one serve again, and hold it fast until the source names yet another one.
+
+        Raises UnknownModelError, NoPreviousVersionError."""
+        self._keeper(name)
+        return await self.changes[name].rollback()
+
+    async def unpin(self, name: str) -> bool:
+        """Follow the source again after a rollback; whether it was held fast. Raises UnknownModelError."""
+        self._keeper(name)
+        return await self.changes[name].unpin()
+
+    async def clear(self, name: str, *, everything: bool = False) -> int:
+        """Delete downloaded files of versions that neither serve nor can be rolled back to; with `everything` those,
+        too: what is in memory serves on, and the next load downloads. The bytes that became free.
+
+        Raises UnknownModelError, SourceError."""
+        keeper = self._keeper(name)
+        entry, version = keeper.entry, keeper.version
+        kept = () if everything else (entry.active, entry.previous, version.key if version else None)
+        if everything:
+            entry.previous = entry.previous_id = None
+            await self.means.ledger.save()
+        return await self.means.fetcher.clear(keeper.spec, [key for key in kept if key])
 
     async def embed(self, name: str, texts: Sequence[str], deadline_seconds: float | None = None) -> Embedded:
         """Embed `texts` with model `name` (default deadline: INFERENCE_TIMEOUT_SECONDS).
@@ -144,6 +213,7 @@ class Greenroom:
 
         Deadline and errors as of `embed`; also InvalidInputError, with a fault for each wrong input or column."""
         self.require_task(name, Task.CLASSIFY)
+        self.want((name,))
         host = self.keepers[name].host
         if host is None:
             raise NotReadyError((name,))
@@ -164,6 +234,7 @@ class Greenroom:
         deadline = asyncio.get_running_loop().time() + seconds
         limit = asyncio.timeout_at(min(deadline, self._stops_at))
         self._limits.add(limit)
+        self.want((name,))
         try:
             async with limit:
                 return await self._calls[name].embed(texts, deadline)
@@ -196,6 +267,12 @@ class Greenroom:
             known = ", ".join(self.keepers)
             raise UnknownModelError(f"There is no model named {name!r}. Configured: {known}.")
         return self.keepers[name]
+
+
+def _own_fetcher(settings: Settings) -> Fetcher:
+    from greenroom.sources.fetcher import ProcessFetcher
+
+    return ProcessFetcher(settings)
 
 
 def _embedded(vectors: Vectors, host: Host, version: ModelVersion) -> Embedded:

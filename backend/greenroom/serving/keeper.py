@@ -1,7 +1,8 @@
-"""A keeper looks after one model: it resolves, loads, and when a host dies, makes the next one.
+"""A keeper looks after one model: it fetches, loads, and when a host dies, makes the next one.
 
 One task per model runs `Keeper.run` for the server's life. Everything that happens is told to the board in the
-order it happens; the keeper itself holds no state that a client sees.
+order it happens. Another host may take the serving one's place at any moment (`put`, by `serving.change`), or the model
+may leave memory until it is wanted again (`evict`, by `serving.room`): both are one assignment, seen by all at once.
 """
 
 from __future__ import annotations
@@ -9,20 +10,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from math import ceil
 
 import structlog
 
-from greenroom.engine.seam import Engine, Host, HostExit, Step
+from greenroom.engine.seam import Host, HostExit, Step
 from greenroom.protocol.snapshot import ModelError, StageName
 from greenroom.protocol.socket import Event, EventName
 from greenroom.readiness.history import LoadRecord
-from greenroom.serving.board import Board
-from greenroom.serving.memory import LoadMemory
+from greenroom.serving.means import Means
+from greenroom.serving.origin import is_local, origin
+from greenroom.serving.refused_versions import RefusedVersions
 from greenroom.serving.restart import RestartPolicy
+from greenroom.serving.room import needed_bytes
 from greenroom.serving.suspects import Suspects, key_of
-from greenroom.sources.table import resolve
+from greenroom.serving.trial import Trial
+from greenroom.sources.seam import Want
 from greenroom.words import (
     CrashLoopError,
     GreenroomError,
@@ -32,6 +37,8 @@ from greenroom.words import (
     ModelVersion,
     OverloadedError,
     RetryRefusedError,
+    SourceError,
+    SourceNotFoundError,
 )  # fmt: skip
 
 log = structlog.get_logger("greenroom.serving")
@@ -39,6 +46,8 @@ log = structlog.get_logger("greenroom.serving")
 
 RETRY_INTERVAL_SECONDS = 3.0
 """People's retries of one model come no closer than this: each hashes and loads everything again."""
+SOURCE_DELAYS_SECONDS = (5.0, 10.0, 30.0, 60.0)
+"""Pauses between two tries while the source does not answer and nothing is on disk; the last one from then on."""
 BUG_PAUSE_SECONDS = 60.0
 """Pause after a bug that could not even be told: our own code must not eat the machine either."""
 
@@ -48,7 +57,7 @@ def describe(error: GreenroomError) -> ModelError:
     return ModelError(code=error.code, message=str(error), temporary=error.temporary)
 
 
-def _unforeseen(bug: Exception) -> LoadError:
+def unforeseen(bug: Exception) -> LoadError:
     error = LoadError("The server itself failed while it looked after this model; its log says how.")
     error.temporary = True
     error.__cause__ = bug
@@ -56,29 +65,79 @@ def _unforeseen(bug: Exception) -> LoadError:
 
 
 class Keeper:
-    def __init__(self, spec: ModelSpec, engine: Engine, board: Board, memory: LoadMemory) -> None:
+    def __init__(self, spec: ModelSpec, means: Means) -> None:
         self.spec = spec
         self.version: ModelVersion | None = None
+        """The one that serves; before that, the one that is being loaded."""
         self.host: Host | None = None
         """The host that serves; None while there is none."""
         self.loads = 0
+        self.loaded_at: float | None = None
+        """When the serving version became ready, in unix seconds."""
         self.suspects = Suspects(max_suspects=2 * spec.max_queued_texts)
         """What was in hosts when they died; room for all that two of them can hold."""
-        self._engine = engine
-        self._board = board
-        self._memory = memory
+        self.entry = means.ledger.entry(spec)
+        self.refused_versions = RefusedVersions()
+        self.trial: Trial | None = None
+        """Of the version that took over last."""
+        self.busy_calls = 0
+        self.used_at = 0.0
+        self.take_back: asyncio.Event = asyncio.Event()
+        """The version on trial has failed too often, or died: somebody is to roll it back."""
+        self._means = means
+        self._engine = means.engine
+        self._board = means.board
+        self._memory = means.memory
         self._restarts = RestartPolicy()
+        self._wanted = asyncio.Event()
+        if spec.required:
+            self._wanted.set()
+        self._want_next: Want | str | None = None
         self._retry = asyncio.Event()
         self._failed = False
         self._next_retry = 0.0
+        self._source_failures = 0
 
     @property
     def failed(self) -> bool:
         return self._failed
 
-    def answered(self) -> None:
-        """The host answered a call: it is sound."""
-        self._restarts.answered()
+    @property
+    def is_resident(self) -> bool:
+        return self.host is not None
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it is loaded, or on the way there, or has failed on it."""
+        return self._wanted.is_set()
+
+    def resident_bytes(self) -> int:
+        return (self.host.memory_bytes() or 0) if self.host is not None else 0
+
+    def want(self, version: Want | str | None = None) -> None:
+        """Somebody needs the model: load it unless it is there. `version`: which one the next load is to fetch."""
+        self._want_next = version or self._want_next
+        self._wanted.set()
+
+    @contextlib.contextmanager
+    def lease(self) -> Iterator[None]:
+        """Hold the model in memory for a call, from before it asks for the host until it is answered."""
+        self.busy_calls += 1
+        try:
+            yield
+        finally:
+            self.busy_calls -= 1
+            self.used_at = asyncio.get_running_loop().time()
+            if not self.busy_calls:
+                self._means.room.changed()
+
+    def answered(self, host: Host, failed: bool = False) -> None:
+        """`host` answered a call; `failed`: with an error that is not the caller's."""
+        if not failed:
+            self._restarts.answered()
+        if self.trial is not None and host is self.host and self.trial.count(failed, self._board.clock.monotonic()):
+            self.trial = None
+            self.take_back.set()
 
     def retry(self) -> None:
         """Try again now. Raises RetryRefusedError unless the model has failed, OverloadedError."""
@@ -90,12 +149,37 @@ class Keeper:
                 "It was tried a moment ago. Wait a little, then try again.", ceil(self._next_retry - now)
             )
         self._next_retry = now + RETRY_INTERVAL_SECONDS
+        self.try_again()
+
+    def try_again(self, want: Want | str | None = None) -> None:
+        """End the pause after a failure."""
+        self._want_next = want or self._want_next
         self._failed = False
         self._retry.set()
+
+    def put(self, host: Host, version: ModelVersion) -> Host | None:
+        """Let `host` serve from now on; the one that served until now, which is the caller's to close."""
+        left, self.host, self.version = self.host, host, version
+        self.loaded_at = self._board.clock.unix()
+        self._memory.saw_resident(version.digest, host.memory_bytes())
+        return left
+
+    async def evict(self, then: Want | str | None = None) -> None:
+        """Leave memory until somebody wants the model again; `then`: at once, and to fetch this version."""
+        host, self.host = self.host, None
+        if host is None:
+            return
+        if then is None:
+            self._wanted.clear()
+        self._want_next = then
+        self._memory.saw_resident(self.version.digest if self.version else "", host.memory_bytes())
+        self._board.happened(self._board.readiness.evicted, self.spec.name)
+        await host.close()
 
     async def run(self) -> None:
         """Load, serve, replace: for ever, whatever breaks on the way."""
         while True:
+            await self._wanted.wait()
             try:
                 await self._live()
             except Exception as bug:  # a keeper that dies of a bug would leave its model as it stands for ever
@@ -110,20 +194,36 @@ class Keeper:
             await self._after_failure(error)
         except Exception as bug:
             log.exception("load_broke", model=self.spec.name)
-            await self._after_failure(_unforeseen(bug))
+            await self._after_failure(unforeseen(bug))
         else:
-            await self._after_exit(await self._serve(host), host.info.pid)
+            end = await self._serve(host)
+            if end is not None:
+                await self._after_exit(*end)
 
     async def _load(self) -> Host:
         readiness, name = self._board.readiness, self.spec.name
         self._failed = False
         self._board.happened(readiness.begin, name, self._engine.stages(self.spec))
         async with self._import_reported():
-            version = await resolve(self.spec, self._hashed)
+            version = await self._fetch()
         self.version = version
         self._board.happened(readiness.resolved, name, version)
+        await self._means.room.make(name, needed_bytes(version, self._memory.resident_bytes(version.digest)))
+        log.info(f"Loading model version {version.id} from {origin(self.spec)}", model=name, version=version.id)
         verdicts = self._memory.verdicts(version.digest)
         return await self._engine.load(self.spec, version, verdicts, self._report)
+
+    async def _fetch(self) -> ModelVersion:
+        """The version that was asked for; else the one that served last; else the last one that was fetched."""
+        want, self._want_next = self._want_next, None
+        known = None if is_local(self.spec) else self.entry.active
+        try:
+            return await self._means.fetcher.fetch(self.spec, want or known or Want.CACHED, self.fetched)
+        except SourceNotFoundError:
+            if want is not None or known is None:
+                raise
+            log.warning("version_not_on_disk", model=self.spec.name, key=known)
+            return await self._means.fetcher.fetch(self.spec, Want.LATEST, self.fetched)
 
     @contextlib.asynccontextmanager
     async def _import_reported(self) -> AsyncIterator[None]:
@@ -139,41 +239,56 @@ class Keeper:
         readiness = self._board.readiness
         self._board.happened(readiness.step, self.spec.name, step.stage, step.done, step.total, step.unit)
 
-    def _hashed(self, bytes_done: int, bytes_total: int) -> None:
-        self._report(Step(StageName.RESOLVE, bytes_done, max(bytes_total, 1), "bytes"))
+    def fetched(self, stage: StageName, bytes_done: int, bytes_total: int) -> None:
+        self._report(Step(stage, bytes_done, max(bytes_total, 1), "bytes"))
 
-    async def _serve(self, host: Host) -> HostExit:
-        """Show `host` as ready and stay until it ends. A bug ends it, so that no host is left without a keeper."""
+    async def _serve(self, host: Host) -> tuple[HostExit, int] | None:
+        """Show `host` as ready and stay until whatever host serves ends: how, and its process id; None when the model
+        left memory. A bug ends it, so that no host is left without a keeper."""
+        serving: Host | None = host
         try:
-            record = self._show_ready(host)
-            await self._remember(record, host)
-            return await asyncio.shield(host.exited)
+            await self.remember(self._show_ready(host), host)
+            while serving is not None:
+                exit_ = await asyncio.shield(serving.exited)
+                if self.host is serving:
+                    return exit_, serving.info.pid
+                serving = self.host
+            return None
         except Exception:
-            self.host = None
-            await host.close()
+            last, self.host = self.host or serving, None
+            if last is not None:
+                await last.close()
             raise
         finally:
             self.host = None
 
     def _show_ready(self, host: Host) -> LoadRecord:
+        assert self.version is not None  # noqa: S101 - it has just been loaded
         record: LoadRecord = self._board.happened(self._board.readiness.ready, self.spec.name)
-        self.host = host
+        self.put(host, self.version)
         self.loads += 1
         log.info(
-            "model_ready",
+            f"Model loaded successfully in {record.total_seconds:.1f}s",
             model=self.spec.name,
             version=self._version_id,
             dtype=host.info.dtype,
             pid=host.info.pid,
         )
         if self.loads > 1:
-            self._announce(EventName.RECOVERED)
+            self.announce(EventName.RECOVERED)
+        self._means.room.changed()
         return record
 
-    async def _remember(self, record: LoadRecord, host: Host) -> None:
-        """Keep what the load taught. A server that cannot write it serves all the same."""
+    async def remember(self, record: LoadRecord, host: Host) -> None:
+        """Keep what the load taught, and which version serves. A server that cannot write it serves all the same."""
+        version = self.version
+        if version is not None:
+            record = replace(record, name=self.spec.name, version=version.id, at=self._board.clock.unix())
+            self.entry.active = version.key
+            self._board.happened(self._board.readiness.known, self.spec.name, version, self.entry.previous_id)
         try:
             await self._memory.remember(record, host.info.verdicts)
+            await self._means.ledger.save()
         except Exception as error:
             log.warning("load_history_not_written", error=repr(error))
 
@@ -182,7 +297,21 @@ class Keeper:
         refused = self._put_on_record(exit_)
         error = HostLostError(f"The model's process ended ({exit_.reason}).")
         self._board.happened(self._board.readiness.lost, self.spec.name, describe(error))
+        self._take_back_dead(describe(error))
         await self._after_death(error, culprit_found=refused is not None)
+
+    def _take_back_dead(self, error: ModelError) -> None:
+        """A version that dies on its trial is not made again: the one before it is, and is held fast."""
+        trial, entry, version = self.trial, self.entry, self.version
+        self.trial = None
+        if trial is None or trial.over(self._board.clock.monotonic()) or entry.previous is None or version is None:
+            return
+        self.refused_versions.refuse(version.key, version.id, error, self._board.clock.unix(), for_good=True)
+        self._want_next = entry.previous
+        entry.previous, entry.previous_id, entry.pinned_against = version.key, version.id, version.key
+        log.warning(
+            f"Model version {version.id} died on its trial; the one before it serves again", model=self.spec.name
+        )
 
     def _put_on_record(self, exit_: HostExit) -> str | None:
         """Remember what the host held when it ended; the hash of the text that is refused for it."""
@@ -196,7 +325,7 @@ class Keeper:
     async def _after_bug(self, bug: Exception) -> None:
         """Tell it and try again after a pause, even if telling is what fails."""
         try:
-            error, readiness = _unforeseen(bug), self._board.readiness
+            error, readiness = unforeseen(bug), self._board.readiness
             if readiness.is_ready((self.spec.name,)):
                 self._board.happened(readiness.lost, self.spec.name, describe(error))
             await self._after_death(error)
@@ -212,9 +341,14 @@ class Keeper:
             reason=str(error),
             cause=error.__cause__ and "".join(traceback.format_exception_only(error.__cause__)).strip(),
         )
-        if error.temporary:
+        if isinstance(error, SourceError) and error.temporary:
+            delay = SOURCE_DELAYS_SECONDS[min(self._source_failures, len(SOURCE_DELAYS_SECONDS) - 1)]
+            self._source_failures += 1
+            await self._give_up(error, self._board.clock.unix() + delay, delay)
+        elif error.temporary:
             await self._after_death(error)
         else:
+            self._want_next = None if is_local(self.spec) else Want.LATEST  # this one is no good
             await self._give_up(error, None)
 
     async def _after_death(self, error: GreenroomError, culprit_found: bool = False) -> None:
@@ -231,7 +365,7 @@ class Keeper:
 
     async def _give_up(self, error: GreenroomError, retry_at: float | None, delay: float | None = None) -> None:
         self._board.happened(self._board.readiness.failed, self.spec.name, describe(error), retry_at)
-        self._announce(EventName.FAILED, describe(error))
+        self.announce(EventName.FAILED, describe(error))
         self._failed = True
         await self._pause(delay)
 
@@ -248,11 +382,23 @@ class Keeper:
                 wait.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
 
-    def _announce(self, name: EventName, error: ModelError | None = None) -> None:
-        """Best effort: a listener that breaks is no reason to lose a host."""
+    def announce(
+        self, name: EventName, error: ModelError | None = None, left: ModelVersion | None = None, version: str = ""
+    ) -> None:
+        """`left`: the version that served until now. `version`: the one that it happened to, if not the serving one.
+        Best effort: a listener that breaks is no reason to lose a host."""
+        space = self.version.space if left and self.version and self.version.space != left.space else None
         try:
             self._board.announce(
-                lambda seq: Event(name=name, model=self.spec.name, version=self._version_id, error=error, seq=seq)
+                lambda seq: Event(
+                    name=name,
+                    model=self.spec.name,
+                    version=version or self._version_id,
+                    previous_version=left.id if left else None,
+                    space=space,
+                    error=error,
+                    seq=seq,
+                )
             )
         except Exception:
             log.exception("announcement_broke", model=self.spec.name)

@@ -17,6 +17,13 @@ from greenroom.readiness.history import LoadHistory, LoadRecord
 FILE_NAME = "loads.json"
 
 
+def write_whole(file: Path, text: str) -> None:
+    """Replace `file` at once, so that a crash leaves the old or the new one. Raises OSError."""
+    part = file.with_suffix(f".{os.getpid()}.part")
+    part.write_text(text)
+    part.replace(file)
+
+
 class LoadMemory:
     """`history` and `verdicts` as they stand; every change is written through."""
 
@@ -26,10 +33,20 @@ class LoadMemory:
         content = self._read()
         self.history = LoadHistory.from_json(json.dumps(content.get("history")))
         self._verdicts: dict[str, dict[str, bool]] = content.get("verdicts", {})
+        self._resident: dict[str, int] = {}
+        """Digest → bytes that a host with this version was seen to take in this server life."""
 
     def verdicts(self, digest: str) -> Mapping[str, bool]:
         """dtype → outcome of the check against float32 of the version with this digest."""
         return dict(self._verdicts.get(digest, {}))
+
+    def resident_bytes(self, digest: str) -> int | None:
+        """Memory that a host with this version took when it was last seen; None when it never was."""
+        return self._resident.get(digest)
+
+    def saw_resident(self, digest: str, bytes_: int | None) -> None:
+        if bytes_ is not None:
+            self._resident[digest] = bytes_
 
     async def remember(self, record: LoadRecord, verdicts: Mapping[str, bool]) -> None:
         """Keep a finished load. Replaces the file at once, so that a crash leaves the old or the new one.
@@ -39,12 +56,7 @@ class LoadMemory:
         self._verdicts[record.digest] = {**self._verdicts.get(record.digest, {}), **verdicts}
         content = {"history": json.loads(self.history.to_json()), "verdicts": self._verdicts}
         async with self._writing:
-            await asyncio.to_thread(self._write, json.dumps(content))
-
-    def _write(self, text: str) -> None:
-        part = self._file.with_suffix(f".{os.getpid()}.part")
-        part.write_text(text)
-        part.replace(self._file)
+            await asyncio.to_thread(write_whole, self._file, json.dumps(content))
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from greenroom.testing.client import ControlError as ControlError
     from greenroom.testing.clock import StandingClock as StandingClock
     from greenroom.testing.control import control_routes as control_routes
+    from greenroom.testing.fetcher import ScriptedFetcher as ScriptedFetcher
     from greenroom.testing.overlay import OverlayPage as OverlayPage
     from greenroom.testing.scripted import ScriptedEngine as ScriptedEngine
     from greenroom.testing.scripted import ScriptedModel as ScriptedModel
@@ -22,6 +23,7 @@ __getattr__ = _lazy_names(
         "ControlError": "greenroom.testing.client",
         "StandingClock": "greenroom.testing.clock",
         "control_routes": "greenroom.testing.control",
+        "ScriptedFetcher": "greenroom.testing.fetcher",
         "OverlayPage": "greenroom.testing.overlay",
         "ScriptedEngine": "greenroom.testing.scripted",
         "ScriptedModel": "greenroom.testing.scripted",

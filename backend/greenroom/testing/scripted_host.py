@@ -50,6 +50,7 @@ class ScriptedHost:
         self._memory = memory
         self._poison = poison
         self._unanswered: Counter[str] = Counter()
+        self._drained = asyncio.Event()
         self._exited: asyncio.Future[HostExit] = asyncio.get_running_loop().create_future()
         self.held = 0
         """Calls that wait at the gate."""
@@ -74,6 +75,8 @@ class ScriptedHost:
             self._require_alive()
         finally:
             self._unanswered -= Counter(texts)
+            if not self._unanswered:
+                self._drained.set()
         counts = [len(words_of(text)) for text in texts]
         return Vectors(
             data=b"".join(map(self._row, texts)),
@@ -105,7 +108,10 @@ class ScriptedHost:
             raise DeadlineExceededError("The script holds this call, and its deadline is over.")
 
     async def drained(self) -> None:
-        """At once: a call that its caller leaves is gone from here, too."""
+        """When no call waits at the gate; one that its caller leaves is gone from here, too."""
+        while self._unanswered and not self._exited.done():
+            self._drained.clear()
+            await self._drained.wait()
 
     def memory_bytes(self) -> int | None:
         return self._memory()
@@ -118,3 +124,4 @@ class ScriptedHost:
         """Be gone. Does nothing the second time."""
         if not self._exited.done():
             self._exited.set_result(HostExit(reason, expected, tuple(self._unanswered)))
+            self._drained.set()

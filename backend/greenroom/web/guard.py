@@ -124,6 +124,7 @@ class ReadyGuard(Guard):
         ClientLeftError."""
         greenroom: Greenroom = request.app.state.greenroom
         scope = greenroom.scope(self.names or None)
+        greenroom.want(scope)
         if not greenroom.is_ready(*scope) and not await _wait_as_preferred(request, greenroom, scope):
             raise NotReadyError(scope)
         if (rate := rates_of(request).calls) is not None:

@@ -5,27 +5,67 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
+from greenroom.engine.seam import Host
+from greenroom.protocol.answers import GateReport
 from greenroom.protocol.snapshot import InitState, Phase
 from greenroom.serving.greenroom import Embedded, Greenroom
+from greenroom.serving.keeper import Keeper
+from greenroom.serving.updater import Updater
 from greenroom.settings import load_settings
-from greenroom.testing import ScriptedEngine, ScriptedModel, StandingClock
+from greenroom.testing import ScriptedEngine, ScriptedFetcher, ScriptedModel, StandingClock
 from greenroom.words import ErrorCode, ModelSpec
 
 
 class House:
-    def __init__(self, folder: Path) -> None:
-        (folder / "model").mkdir()
+    def __init__(self, folder: Path, spec: ModelSpec | None = None, fetcher: ScriptedFetcher | None = None) -> None:
+        self._folder = folder
+        (folder / "model").mkdir(exist_ok=True)
         (folder / "model" / "weights.bin").write_bytes(b"weights")
         self.clock = StandingClock()
         self.engine = ScriptedEngine(self.clock)
-        spec = ModelSpec(name="minilm", source=f"path:{folder / 'model'}", max_queued_texts=40)
-        self.greenroom = Greenroom(load_settings(data=folder / "data"), (spec,), self.engine, self.clock)
+        spec = spec or ModelSpec(name="minilm", source=f"path:{folder / 'model'}", max_queued_texts=40)
+        self.fetcher = fetcher or ScriptedFetcher(folder / "published")
+        self.greenroom = Greenroom(load_settings(data=folder / "data"), (spec,), self.engine, self.clock, self.fetcher)
 
     @property
     def model(self) -> ScriptedModel:
         return self.engine.model("minilm")
+
+    @property
+    def keeper(self) -> Keeper:
+        return self.greenroom.keepers["minilm"]
+
+    @property
+    def host(self) -> Host:
+        assert self.keeper.host is not None
+        return self.keeper.host
+
+    @property
+    def serving(self) -> str | None:
+        """Id of the version that serves."""
+        return self.keeper.version.id if self.keeper.version and self.keeper.host else None
+
+    @property
+    def gate(self) -> GateReport | None:
+        return self.greenroom.changes["minilm"].gate
+
+    @property
+    def updater(self) -> Updater:
+        return self.greenroom.updaters["minilm"]
+
+    async def look(self) -> None:
+        """What the updater does when its time has come, to the end."""
+        await self.updater.look()
+
+    def allow_space_change(self) -> None:
+        self.keeper.spec = replace(self.keeper.spec, allow_space_change=True)
+
+    def successor(self) -> House:
+        """The next server over the same data folder and the same source."""
+        return House(self._folder, self.keeper.spec, self.fetcher)
 
     @property
     def snapshot(self) -> InitState:

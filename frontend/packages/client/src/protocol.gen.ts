@@ -79,6 +79,11 @@ export type Task = "embed" | "classify";
  * One measured piece of a load, in the order they stand in a snapshot.
  */
 export type StageName = "resolve" | "download" | "import" | "weights" | "warmup" | "check";
+/**
+ * Where a model stands. The order of a scope's phases is `PHASE_ORDER`. `connecting` is the client's own
+ * phase, before its first snapshot; the server never sends it in one.
+ */
+export type Phase1 = "connecting" | "queued" | "downloading" | "loading" | "finalizing" | "ready" | "failed";
 export type PredictState = "ready" | "loading" | "error" | "not_started";
 
 /**
@@ -412,8 +417,11 @@ export interface StageState {
  * A coming version (`target`) or the one to roll back to (`previous`).
  */
 export interface VersionState {
-  version: string;
-  phase: Phase;
+  /**
+   * null until the source has named it.
+   */
+  version: string | null;
+  phase: Phase1;
   progress: number;
   error: ModelError | null;
 }

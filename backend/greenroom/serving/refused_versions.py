@@ -1,0 +1,67 @@
+"""Versions that could not take over, or had to be taken back, and when each is tried again. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from greenroom.protocol.answers import RefusedVersion
+from greenroom.protocol.base import timestamp
+from greenroom.protocol.snapshot import ModelError
+
+RETRY_SECONDS = (5.0, 10.0, 30.0, 60.0)
+"""After these a version is left alone until the source names another one, or somebody asks."""
+MAX_REFUSED = 20
+
+
+@dataclass
+class _Refused:
+    id: str
+    error: ModelError
+    tries: int
+    retry_at: float | None
+    at: float
+
+
+class RefusedVersions:
+    def __init__(self) -> None:
+        self._by_key: dict[str, _Refused] = {}
+
+    def refuse(self, key: str, id_: str, error: ModelError, now: float, *, for_good: bool = False) -> float | None:
+        """Note a failure at unix time `now`; when to try again, None: not by ourselves."""
+        before = self._by_key.pop(key, None)
+        tries = before.tries + 1 if before else 1
+        retry_at = now + RETRY_SECONDS[tries - 1] if tries <= len(RETRY_SECONDS) and not for_good else None
+        self._by_key[key] = _Refused(id_, error, tries, retry_at, now)
+        while len(self._by_key) > MAX_REFUSED:
+            del self._by_key[next(iter(self._by_key))]
+        return retry_at
+
+    def forget(self, key: str) -> None:
+        """It serves after all."""
+        self._by_key.pop(key, None)
+
+    def may_try(self, key: str, now: float) -> bool:
+        """Whether the updater may try a version that the source names."""
+        refused = self._by_key.get(key)
+        return refused is None or (refused.retry_at is not None and refused.retry_at <= now)
+
+    def next_retry(self) -> float | None:
+        """When the next of them is due; None when none will be."""
+        return min(
+            (refused.retry_at for refused in self._by_key.values() if refused.retry_at is not None), default=None
+        )
+
+    def give_up_waiting(self, key: str) -> None:
+        """The source names another version now: this one is not tried again."""
+        if key in self._by_key:
+            self._by_key[key].retry_at = None
+
+    def report(self) -> tuple[RefusedVersion, ...]:
+        """The latest last."""
+        return tuple(
+            RefusedVersion(
+                version=refused.id, error=refused.error, tries=refused.tries, at=timestamp(refused.at),
+                retry_at=None if refused.retry_at is None else timestamp(refused.retry_at),
+            )
+            for refused in self._by_key.values()
+        )  # fmt: skip

@@ -1,0 +1,148 @@
+"""Room in memory: how many models are there at a time, and which one leaves.
+
+Required models stay. Of the others the least recently used one leaves when there are more than MODEL_CACHE_SIZE, after
+the new one is ready: never before, so that a load that fails has cost nobody anything. A model with a call in
+progress, waiting ones included, is never taken: the count may be exceeded for as long as all are busy. Only where
+memory would run out is room made before a load, again by idle models alone; if that is not enough the load is
+refused with the numbers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from greenroom.words import ModelSpec, ModelVersion, NotEnoughMemoryError
+
+HOST_BYTES = 160 << 20
+"""Of a host before its weights: the runtime's own pages that it does not share."""
+WEIGHTS_FACTOR = 1.5
+"""Weights, and what a pass needs beside them, over the bytes of the files. Used until a version was seen resident."""
+MIB = 1 << 20
+
+log = structlog.get_logger("greenroom.serving")
+
+
+class Resident(Protocol):
+    """A model as the room sees it. `serving.keeper.Keeper` is one."""
+
+    @property
+    def spec(self) -> ModelSpec: ...
+
+    @property
+    def is_resident(self) -> bool: ...
+
+    @property
+    def busy_calls(self) -> int: ...
+
+    @property
+    def used_at(self) -> float:
+        """When a call last began or ended, on the event loop's clock."""
+
+    def resident_bytes(self) -> int: ...
+
+    async def evict(self) -> None:
+        """Leave memory; from the first step on, nobody can begin a call."""
+
+
+class Room:
+    def __init__(self, max_models: int, max_bytes: int, free_bytes: Callable[[], int | None] | None = None) -> None:
+        """`max_bytes`: what all models may take together, 0 for no such limit. `free_bytes`: what the machine has
+        left (None: unknown)."""
+        self.max_models = max_models
+        self._max_bytes = max_bytes
+        self._free_bytes = free_bytes or available_bytes
+        self._models: Mapping[str, Resident] = {}
+        self._changed = asyncio.Event()
+        self._making = asyncio.Lock()
+
+    def of(self, models: Mapping[str, Resident]) -> None:
+        """Say whose room it is."""
+        self._models = models
+
+    def changed(self) -> None:
+        """A model became resident or idle: somebody may have to leave."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Evict whoever is too many, for ever."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            while len(self._resident()) > self.max_models and (leaver := self._least_used()):
+                await self._evict(leaver, "too many models in memory")
+
+    async def make(self, name: str, needed_bytes: int) -> None:
+        """Have `needed_bytes` for a load of `name` by evicting idle models. Raises NotEnoughMemoryError."""
+        async with self._making:
+            while (missing := needed_bytes - self._left_bytes()) > 0:
+                leaver = self._least_used(but=name)
+                if leaver is None:
+                    raise NotEnoughMemoryError(
+                        f"{name} needs about {_mib(needed_bytes)}, and {_mib(needed_bytes - missing)} are left while "
+                        "the models in memory are in use. Stop others, raise MODEL_CACHE_BYTES, or add memory."
+                    )
+                await self._evict(leaver, f"{_mib(missing)} are missing for {name}")
+
+    def _left_bytes(self) -> float:
+        free = self._free_bytes()
+        left = float("inf") if free is None else float(free)
+        if self._max_bytes:
+            left = min(left, self._max_bytes - sum(model.resident_bytes() for model in self._resident()))
+        return left
+
+    def _resident(self) -> Sequence[Resident]:
+        return [model for model in self._models.values() if model.is_resident]
+
+    def _least_used(self, but: str = "") -> Resident | None:
+        """The idle model that was used longest ago."""
+        idle = [
+            model for model in self._resident()
+            if not model.spec.required and not model.busy_calls and model.spec.name != but
+        ]  # fmt: skip
+        return min(idle, key=lambda model: model.used_at, default=None)
+
+    async def _evict(self, leaver: Resident, reason: str) -> None:
+        log.info(f"Unloading model {leaver.spec.name}", model=leaver.spec.name, reason=reason)
+        await leaver.evict()
+
+
+def needed_bytes(version: ModelVersion, seen: int | None) -> int:
+    """Memory that a host with `version` will take; `seen`: what one took before."""
+    return seen if seen is not None else HOST_BYTES + int(WEIGHTS_FACTOR * version.bytes_total)
+
+
+def available_bytes() -> int | None:
+    """What this machine, or the control group that we run in, can still give (Linux; None elsewhere)."""
+    known = [bytes_ for bytes_ in (_machine_bytes(), _group_bytes()) if bytes_ is not None]
+    return min(known, default=None)
+
+
+def _machine_bytes() -> int | None:
+    """MemAvailable of proc(5), meminfo."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, ValueError, IndexError, StopIteration):
+        return None
+
+
+def _group_bytes() -> int | None:
+    """Limit less use of the memory control group (version 2, else 1) whose root we see; None without a limit."""
+    for limit, use in (
+        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ):
+        try:
+            return int(Path(limit).read_text(encoding="ascii")) - int(Path(use).read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            continue
+    return None
+
+
+def _mib(bytes_: float) -> str:
+    return f"{max(0.0, bytes_) / MIB:.0f} MiB"

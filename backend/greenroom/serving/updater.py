@@ -1,0 +1,81 @@
+"""Follows the sources that move: looks at each every MODEL_UPDATE_INTERVAL seconds and has what it names serve.
+
+A source that does not answer changes nothing: the version that serves goes on, and the next look comes in its time.
+After a rollback the source is looked at, and left alone for as long as it names the version that was left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import structlog
+
+from greenroom.serving.change import Changes
+from greenroom.serving.means import Means
+from greenroom.serving.origin import is_followed
+from greenroom.sources.seam import Found, Want
+from greenroom.words import GreenroomError
+
+log = structlog.get_logger("greenroom.serving")
+
+
+class Updater:
+    """Of one model. `run` it for the server's life."""
+
+    def __init__(self, changes: Changes, means: Means) -> None:
+        self._changes = changes
+        self._keeper = changes.keeper
+        self._means = means
+        self._woken = asyncio.Event()
+        self.errors = 0
+        """Looks that failed since the start."""
+        self._interval = means.settings.model_update_interval if is_followed(self._keeper.spec) else 0.0
+
+    def wake(self) -> None:
+        """Look now: somebody says that the source has moved."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._pause()
+            try:
+                await self.look()
+            except Exception:
+                log.exception("updater_broke", model=self._keeper.spec.name)
+
+    async def _pause(self) -> None:
+        """Until the next look is due, the next retry of a refused version, or somebody wakes us."""
+        due = self._keeper.refused_versions.next_retry()
+        waits = [self._interval] if self._interval else []
+        if due is not None:
+            waits.append(max(0.1, due - self._means.board.clock.unix()))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(waits, default=None)):
+                await self._woken.wait()
+        self._woken.clear()
+
+    async def look(self) -> None:
+        """Ask the source once, and see the outcome through."""
+        keeper = self._keeper
+        if keeper.host is None and not keeper.failed:
+            return  # it is on its way, or nobody needs it
+        try:
+            found = await self._means.fetcher.look(keeper.spec)
+        except GreenroomError as error:
+            self.errors += 1
+            log.warning("update_failed", model=keeper.spec.name, code=error.code, reason=str(error))
+            return
+        if keeper.failed:
+            keeper.try_again(Want.LATEST)
+        elif self._is_news(found):
+            await self._changes.reload()
+
+    def _is_news(self, found: Found) -> bool:
+        keeper, entry = self._keeper, self._keeper.entry
+        if entry.pinned_against is not None and found.key == entry.pinned_against:
+            return False
+        if keeper.version is not None and found.key == keeper.version.key:
+            entry.pinned_against = None  # the source has come round
+            return False
+        return keeper.refused_versions.may_try(found.key, self._means.board.clock.unix())
