@@ -1,0 +1,118 @@
+"""Asking a running server from the command line: where it is, who asks, and what went wrong in one sentence."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from greenroom.protocol.problems import Problem
+from greenroom.settings import Settings
+from greenroom.words import ConfigError, GreenroomError
+
+M = TypeVar("M", bound=BaseModel)
+CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 30.0
+"""For calls that wait for nothing."""
+_TOKEN_ADVICE = "Set GREENROOM_ADMIN_TOKEN here to the token that the server was started with."  # noqa: S105 - no token
+
+
+class NoServerError(GreenroomError):
+    """Nobody answers there, or somebody who is no Greenroom."""
+
+
+class RefusedError(GreenroomError):
+    """The server answered, and would not do it."""
+
+
+def address_of(settings: Settings, given: str | None) -> str:
+    """`given`, or where a server with these settings listens. Raises ConfigError when that cannot be known."""
+    if given is not None:
+        url = given.rstrip("/")
+        if not url.startswith(("http://", "https://")):
+            raise ConfigError(f"--url {given}: write it in full, such as http://127.0.0.1:8000")
+        return url
+    if settings.port == 0:
+        raise ConfigError("PORT is 0, any free one: say where the server is with --url.")
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - asked, not bound
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+
+
+class Remote:
+    """A running server. Use it in an `async with` block."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self.url = url
+        self._headers = {"authorization": f"Bearer {token}"} if token else {}
+        # A proxy for the rest of the world knows nothing of this machine, and the token is not for its eyes.
+        self._http = httpx.AsyncClient(
+            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS), trust_env=not _is_loopback(url)
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def read(self, model: type[M], path: str, **query: str) -> M:
+        """GET `path`, for everybody. Raises NoServerError, RefusedError."""
+        return self._understood(model, await self._send("GET", path, query, {}, ANSWER_SECONDS))
+
+    async def order(self, model: type[M], method: str, path: str, seconds: float = ANSWER_SECONDS, **query: str) -> M:
+        """An admin call, which waits up to `seconds` for its outcome. Raises NoServerError, RefusedError."""
+        return self._understood(model, await self._send(method, path, query, self._headers, seconds))
+
+    async def _send(
+        self, method: str, path: str, query: dict[str, str], headers: dict[str, str], seconds: float
+    ) -> httpx.Response:
+        timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
+        try:
+            return await self._http.request(method, self.url + path, params=query, headers=headers, timeout=timeout)
+        except httpx.ConnectError as error:
+            raise NoServerError(
+                f"No server answers at {self.url}. Start one with greenroom serve, or say where it is with --url."
+            ) from error
+        except httpx.TimeoutException as error:
+            raise NoServerError(
+                f"{self.url} has not answered within {seconds:g} s. Look at how it stands with greenroom models list."
+            ) from error
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise NoServerError(
+                f"The connection to {self.url} broke ({error or type(error).__name__}). Look at the server's log."
+            ) from error
+
+    def _understood(self, model: type[M], response: httpx.Response) -> M:
+        """The answer as `model`, what a newer server says beside it left out."""
+        if not response.is_success:
+            raise self._refusal(response)
+        try:
+            return model.model_validate_json(response.content, extra="ignore")
+        except ValidationError as error:
+            raise self._stranger() from error
+
+    def _refusal(self, response: httpx.Response) -> GreenroomError:
+        try:
+            problem = Problem.model_validate_json(response.content, extra="ignore")
+        except ValidationError:
+            return self._stranger()
+        advice = f" {_TOKEN_ADVICE}" if response.status_code == httpx.codes.UNAUTHORIZED else ""
+        return RefusedError(f"{problem.title}: {problem.detail}{advice}")
+
+    def _stranger(self) -> NoServerError:
+        return NoServerError(
+            f"What answers at {self.url} is no Greenroom that I understand. Say where the server is with --url."
+        )
+
+
+def _is_loopback(url: str) -> bool:
+    host = httpx.URL(url).host
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
