@@ -21,7 +21,8 @@ from greenroom.settings import Settings
 from greenroom.web.base_path import own_path
 from greenroom.words import BadRequestError, HostRefusedError
 
-PROBES = frozenset({"/health", "/livez", "/readyz"})
+PROBES = frozenset({"/health", "/livez", "/readyz", "/metrics"})
+"""What watches the server: always answered, a full server included, for that is what it is to see."""
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]{1,253}))(?::[0-9]{1,5})?")
 
 

@@ -1,0 +1,93 @@
+"""`GET /metrics`, read with the parser that Prometheus' own client ships."""
+
+from __future__ import annotations
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from greenroom.metrics import Metrics
+from tests.unit.web.in_process import Answer, AppMaker, ask
+
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def read(answer: Answer) -> Samples:
+    families = text_string_to_metric_families(answer.body.decode())
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in families for sample in family.samples
+    }  # fmt: skip
+
+
+def of(name: str, **labels: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    return name, tuple(sorted(labels.items()))
+
+
+def test_every_configured_model_is_there_from_the_start_at_nought(make_app: AppMaker) -> None:
+    answer = ask(make_app(), "/metrics")
+    samples = read(answer)
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    for name in (
+        "greenroom_loads_total", "greenroom_swaps_total", "greenroom_evictions_total", "greenroom_model_ready",
+        "greenroom_resident_bytes", "model_cache_hits_total", "model_cache_misses_total",
+    ):  # fmt: skip
+        assert samples[of(name, model="minilm")] == 0, name
+    assert samples[of("greenroom_rollbacks_total", model="minilm", automatic="true")] == 0
+    assert samples[of("greenroom_open_sockets")] == 0
+
+
+def test_what_happened_is_on_the_page(make_app: AppMaker) -> None:
+    app = make_app()
+    happened: Metrics = app.state.greenroom.metrics
+    happened.loaded("minilm", "2", {"weights": 1.5})
+    happened.swapped("minilm", "2")
+    happened.rolled_back("minilm", automatic=True)
+    happened.update_failed("minilm", "source-unreachable")
+    happened.evicted("minilm")
+    happened.cache_hit("minilm")
+    happened.cache_miss("minilm")
+    happened.answered("minilm", "2", 0.02)
+    happened.answered("minilm", "2", 31.0)
+    happened.eta_error("minilm", 0.25)
+    samples = read(ask(app, "/metrics"))
+    assert (
+        samples.items()
+        >= {
+            of("greenroom_loads_total", model="minilm"): 1,
+            of("greenroom_load_seconds_sum", model="minilm", stage="weights"): 1.5,
+            of("greenroom_load_seconds_count", model="minilm", stage="weights"): 1,
+            of("greenroom_swaps_total", model="minilm"): 1,
+            of("greenroom_rollbacks_total", model="minilm", automatic="true"): 1,
+            of("model_update_errors_total", model="minilm", code="source-unreachable"): 1,
+            of("greenroom_evictions_total", model="minilm"): 1,
+            of("model_cache_hits_total", model="minilm"): 1,
+            of("model_cache_misses_total", model="minilm"): 1,
+            of("greenroom_calls_total", model="minilm", outcome="ok"): 2,
+            of("greenroom_inference_seconds_bucket", model="minilm", version="2", le="0.01"): 0,
+            of("greenroom_inference_seconds_bucket", model="minilm", version="2", le="0.025"): 1,
+            of("greenroom_inference_seconds_bucket", model="minilm", version="2", le="30.0"): 1,
+            of("greenroom_inference_seconds_bucket", model="minilm", version="2", le="+Inf"): 2,
+            of("greenroom_inference_seconds_sum", model="minilm", version="2"): 31.02,
+            of("greenroom_eta_error_ratio", model="minilm"): 0.25,
+        }.items()
+    )
+
+
+def test_two_apps_in_one_process_count_apart(make_app: AppMaker) -> None:
+    one, other = make_app(), make_app()
+    one.state.greenroom.metrics.swapped("minilm", "2")
+    assert read(ask(one, "/metrics"))[of("greenroom_swaps_total", model="minilm")] == 1
+    assert read(ask(other, "/metrics"))[of("greenroom_swaps_total", model="minilm")] == 0
+
+
+def test_under_a_foreign_name_it_answers_where_probes_do(make_app: AppMaker) -> None:
+    foreign = {"host": "greenroom.monitoring.svc:8000"}
+    assert ask(make_app(), "/metrics", headers=foreign).status == 421
+    assert ask(make_app(probes_any_host=True), "/metrics", headers=foreign).status == 200
+
+
+def test_the_contract_says_that_it_is_a_text(make_app: AppMaker) -> None:
+    from greenroom.web.documents import openapi
+
+    answers = openapi(make_app().routes)["paths"]["/metrics"]["get"]["responses"]
+    assert answers["200"]["content"] == {"text/plain": {"schema": {"type": "string"}}}
+    assert "429" not in answers  # a full server is still watched
