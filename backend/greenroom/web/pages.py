@@ -1,7 +1,8 @@
 """`/` and the built web app under `/app/`.
 
-The app is built with relative addresses, so that one build serves every base path. Its page answers for routes of
-any depth (`/app/a/b`), where relative addresses would lead astray; so they are made absolute when it is served.
+The app is built with relative addresses, so that one build serves every base path. A page `name.html` answers for
+`/app/name`, the first page for routes of any depth (`/app/a/b`), where relative addresses would lead astray; so they
+are made absolute when it is served.
 """
 
 from __future__ import annotations
@@ -55,12 +56,18 @@ class _App(StaticFiles):
         except HTTPException as error:
             if error.status_code != 404 or path.startswith("assets/") or "." in path.rpartition("/")[2]:
                 raise
-            response = await super().get_response("index.html", scope)
-        if isinstance(response, FileResponse) and Path(response.path).name == "index.html":
+            response = await super().get_response(await self._page_of(path), scope)
+        if isinstance(response, FileResponse) and Path(response.path).suffix == ".html":
             response = await _page(Path(response.path), scope)
         immutable = path.startswith("assets/")
         response.headers["cache-control"] = "public, max-age=31536000, immutable" if immutable else "no-cache"
         return response
+
+    async def _page_of(self, path: str) -> str:
+        """The page that answers for a route."""
+        page = f"{path}.html"
+        _, found = await run_in_threadpool(self.lookup_path, page)
+        return "index.html" if found is None else page
 
 
 async def _page(file: Path, scope: Scope) -> Response:
