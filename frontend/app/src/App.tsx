@@ -3,6 +3,7 @@ import { extras } from "@greenroom/react/extras";
 import { EarlierResults } from "./EarlierResults";
 import { GoldenPairs } from "./GoldenPairs";
 import type { Kept } from "./kept";
+import { Masthead } from "./Masthead";
 import { PreviewForm } from "./PreviewForm";
 import { PreviewResult } from "./PreviewResult";
 import { usePreview } from "./usePreview";
@@ -12,9 +13,7 @@ export function App({ kept }: { kept?: Kept }) {
   const { state, current, earlier, ask, cancel } = usePreview(kept);
   return (
     <>
-      <header className="masthead">
-        <p className="brand">Greenroom</p>
-      </header>
+      <Masthead page="" />
       <main>
         <h1>RFQ preview</h1>
         <p className="lead">

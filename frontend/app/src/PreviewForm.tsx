@@ -14,7 +14,7 @@ interface PreviewFormProps {
 }
 
 export function PreviewForm({ state, onAsk, onCancel }: PreviewFormProps) {
-  const [text, setText] = useDraft();
+  const [text, setText] = useDraft("rfq");
   const [k, setK] = useState("3");
   const [shown, setShown] = useState(0);
   const ids = { text: DESCRIPTION, k: useId(), hint: useId(), wait: useId() };

@@ -1,11 +1,10 @@
 import { useEffect, useState } from "react";
 import { readStored, writeStored } from "./storage";
 
-const KEY = "greenroom.rfq.draft";
-
-/** Keeps a text across reloads. */
-export function useDraft(): [string, (text: string) => void] {
-  const [text, setText] = useState(() => readStored(KEY) ?? "");
-  useEffect(() => writeStored(KEY, text), [text]);
+/** Keeps a page's text across reloads. */
+export function useDraft(page: "rfq" | "sentiment"): [string, (text: string) => void] {
+  const key = `greenroom.${page}.draft`;
+  const [text, setText] = useState(() => readStored(key) ?? "");
+  useEffect(() => writeStored(key, text), [key, text]);
   return [text, setText];
 }
