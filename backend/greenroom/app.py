@@ -74,6 +74,9 @@ def _greenroom(app: Starlette, settings: Settings) -> Greenroom:
     specs = load_specs(settings.config)
     for spec in specs:
         split(spec.source)  # a typo should stop the start, not fail a load
+    for spec in specs:
+        log.info("model_configured", model=spec.name, task=spec.task, source=spec.source.partition(":")[0],
+                 runtime=spec.runtime, required=spec.required)  # fmt: skip
     if settings.engine == "scripted":
         return _scripted(app, settings, specs)
     from greenroom.engine.local import LocalEngine
@@ -85,13 +88,13 @@ def _scripted(app: Starlette, settings: Settings, specs: Sequence[ModelSpec]) ->
     """The only place that reaches for the test kit: control routes exist under the scripted engine alone.
 
     A version must have files; one small one stands in for each model's."""
-    from greenroom.testing import ScriptedEngine, StandingClock, control_routes
+    from greenroom.testing import ScriptedEngine, ScriptedFetcher, StandingClock, control_routes
 
     stand_in = settings.data / "scripted-model"
     stand_in.mkdir(parents=True, exist_ok=True)
     (stand_in / "script.txt").write_text("The scripted engine loads nothing.\n")
     specs = [replace(spec, source=f"path:{stand_in.resolve()}", sha256={}) for spec in specs]
     clock = StandingClock()
-    engine = ScriptedEngine(clock)
-    app.router.routes.extend(control_routes(engine, clock))
-    return Greenroom(settings, specs, engine, clock)
+    engine, fetcher = ScriptedEngine(clock), ScriptedFetcher(settings.data / "published")
+    app.router.routes.extend(control_routes(engine, clock, fetcher))
+    return Greenroom(settings, specs, engine, clock, fetcher)

@@ -169,6 +169,7 @@ class Changes:
             if outcome.result is Result.CHANGED and left is not None:
                 entry.pinned_against = left.key
                 await self._means.ledger.save()
+                self._means.metrics.rolled_back(self.keeper.spec.name, automatic)
                 how = " by itself" if automatic else ""
                 log.info(f"Rolled back{how} to model version {outcome.version}", model=self.keeper.spec.name)
             return outcome
@@ -311,6 +312,7 @@ class Changes:
             entry.pinned_against = None
         log.info(f"Model loaded successfully in {record.total_seconds:.1f}s", model=keeper.spec.name)
         log.info(f"Swapped to model version {version.id}", model=keeper.spec.name, version=version.id)
+        self._means.metrics.swapped(keeper.spec.name, version.id)
         keeper.announce(EventName.ROLLED_BACK if rolls_back else EventName.SWAPPED, left=left_version)
         if left is not None:
             self._clean_up(left, left_version)
@@ -340,6 +342,7 @@ class Changes:
         if version is not None:
             retry_at = self._refuse(version.key, version.id, error, for_good=want is not Want.LATEST)
         self._board.happened(self._board.readiness.target_failed, name, told, retry_at)
+        self._means.metrics.update_failed(name, error.code)
         self.keeper.announce(EventName.FAILED, told, version=version.id if version else "")
         return Outcome(Result.FAILED, self._serving_id, error=told)
 

@@ -29,6 +29,7 @@ from greenroom.sources.seam import Fetcher
 from greenroom.tasks import crash_loudly
 from greenroom.words import (
     DeadlineExceededError,
+    GreenroomError,
     ModelSpec,
     ModelVersion,
     NotReadyError,
@@ -99,8 +100,9 @@ class Greenroom:
         self.metrics = Metrics(spec.name for spec in self.specs)
         self.room = Room(settings.model_cache_size, settings.model_cache_bytes)
         self.means = Means(
-            settings, engine, fetcher or _own_fetcher(settings), self.board, memory, Ledger(settings.data), self.room
-        )
+            settings, engine, fetcher or _own_fetcher(settings), self.board, memory, Ledger(settings.data), self.room,
+            self.metrics,
+        )  # fmt: skip
         self.keepers = {spec.name: Keeper(spec, self.means) for spec in self.specs}
         self.changes = {name: Changes(keeper, self.means) for name, keeper in self.keepers.items()}
         self.updaters = {name: Updater(changes, self.means) for name, changes in self.changes.items()}
@@ -229,7 +231,22 @@ class Greenroom:
     async def _rows(
         self, name: str, texts: Sequence[str], deadline_seconds: float | None
     ) -> tuple[Vectors, Host, ModelVersion]:
-        """A row for each text, and who made them, within the caller's deadline and the server's end."""
+        """A row for each text, and who made them. What every call of a model goes through, and is counted by."""
+        count = self.metrics.cache_hit if self.keepers[name].is_resident else self.metrics.cache_miss
+        count(name)
+        begun = asyncio.get_running_loop().time()
+        try:
+            rows = await self._within_deadline(name, texts, deadline_seconds)
+        except GreenroomError as error:
+            self.metrics.answered(name, "", asyncio.get_running_loop().time() - begun, error.code)
+            raise
+        self.metrics.answered(name, rows[2].id, asyncio.get_running_loop().time() - begun)
+        return rows
+
+    async def _within_deadline(
+        self, name: str, texts: Sequence[str], deadline_seconds: float | None
+    ) -> tuple[Vectors, Host, ModelVersion]:
+        """The caller's, and the server's end."""
         seconds = deadline_seconds or self.settings.inference_timeout_seconds
         deadline = asyncio.get_running_loop().time() + seconds
         limit = asyncio.timeout_at(min(deadline, self._stops_at))

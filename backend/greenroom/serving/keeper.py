@@ -19,7 +19,7 @@ import structlog
 from greenroom.engine.seam import Host, HostExit, Step
 from greenroom.protocol.snapshot import ModelError, StageName
 from greenroom.protocol.socket import Event, EventName
-from greenroom.readiness.history import LoadRecord
+from greenroom.readiness.history import LoadRecord, eta_error
 from greenroom.serving.means import Means
 from greenroom.serving.origin import is_local, origin
 from greenroom.serving.refused_versions import RefusedVersions
@@ -171,6 +171,7 @@ class Keeper:
             return
         if then is None:
             self._wanted.clear()
+            self._means.metrics.evicted(self.spec.name)
         self._want_next = then
         self._memory.saw_resident(self.version.digest if self.version else "", host.memory_bytes())
         self._board.happened(self._board.readiness.evicted, self.spec.name)
@@ -282,6 +283,7 @@ class Keeper:
     async def remember(self, record: LoadRecord, host: Host) -> None:
         """Keep what the load taught, and which version serves. A server that cannot write it serves all the same."""
         version = self.version
+        self._count(record)
         if version is not None:
             record = replace(record, name=self.spec.name, version=version.id, at=self._board.clock.unix())
             self.entry.active = version.key
@@ -291,6 +293,13 @@ class Keeper:
             await self._means.ledger.save()
         except Exception as error:
             log.warning("load_history_not_written", error=repr(error))
+
+    def _count(self, record: LoadRecord) -> None:
+        seconds = {str(stage): measured.seconds for stage, measured in record.stages.items()}
+        self._means.metrics.loaded(self.spec.name, self._version_id or "", seconds)
+        error = eta_error(record)
+        if error is not None:
+            self._means.metrics.eta_error(self.spec.name, error)
 
     async def _after_exit(self, exit_: HostExit, pid: int) -> None:
         log.error("host_ended", model=self.spec.name, pid=pid, reason=exit_.reason, unanswered=len(exit_.unanswered))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from greenroom.engine.seam import Engine
+from greenroom.metrics import Metrics
 from greenroom.serving.board import Board
 from greenroom.serving.ledger import Ledger
 from greenroom.serving.memory import LoadMemory
@@ -22,3 +23,4 @@ class Means:
     memory: LoadMemory
     ledger: Ledger
     room: Room
+    metrics: Metrics

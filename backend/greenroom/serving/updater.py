@@ -64,6 +64,7 @@ class Updater:
             found = await self._means.fetcher.look(keeper.spec)
         except GreenroomError as error:
             self.errors += 1
+            self._means.metrics.update_failed(keeper.spec.name, error.code)
             log.warning("update_failed", model=keeper.spec.name, code=error.code, reason=str(error))
             return
         if keeper.failed:

@@ -73,6 +73,10 @@ class Control:
         """Let each of these texts end the host that it is given to; none: no text does any more."""
         self._post("poison", model, texts=texts)
 
+    def publish(self, version: str, model: str | None = None, space: str = "scripted") -> None:
+        """Let the model's source name this version from now on; a reload then finds it."""
+        self._post("publish", model, version=version, space=space)
+
     def advance(self, seconds: float) -> None:
         """Move the server's clock."""
         self._post("clock/advance", None, seconds=seconds)

@@ -22,6 +22,7 @@ from greenroom.protocol.base import Message
 from greenroom.protocol.snapshot import InitState, StageName
 from greenroom.serving.greenroom import Greenroom
 from greenroom.testing.clock import StandingClock
+from greenroom.testing.fetcher import ScriptedFetcher
 from greenroom.testing.scripted import ScriptedEngine, ScriptedModel, ScriptState
 from greenroom.web.bodies import json_answer, read_json
 from greenroom.words import ErrorCode, InputFault, InvalidInputError, OriginRefusedError
@@ -85,6 +86,13 @@ class PoisonOrder(OrderBody):
     texts: tuple[str, ...]
 
 
+class PublishOrder(OrderBody):
+    """Let the model's source name this version from now on."""
+
+    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    space: str = "scripted"
+
+
 class AdvanceOrder(Message):
     seconds: Seconds
 
@@ -93,9 +101,12 @@ B = TypeVar("B", bound=OrderBody)
 Action = Callable[[ScriptedModel, B], None]
 
 
-def control_routes(engine: ScriptedEngine, clock: StandingClock) -> list[Route]:
-    """The routes for `engine` and `clock`."""
-    return _Control(engine, clock).routes()
+def control_routes(
+    engine: ScriptedEngine, clock: StandingClock, fetcher: ScriptedFetcher | None = None
+) -> list[Route]:
+    """The routes for `engine` and `clock`, and for `fetcher` if there is one."""
+    control = _Control(engine, clock)
+    return control.routes() + ([control.publishing(fetcher)] if fetcher is not None else [])
 
 
 class _Control:
@@ -119,6 +130,11 @@ class _Control:
             self._order("stages", StagesOrder, _set_stages),
             self._order("poison", PoisonOrder, _set_poison),
         ]
+
+    def publishing(self, fetcher: ScriptedFetcher) -> Route:
+        return self._order(
+            "publish", PublishOrder, lambda model, order: fetcher.publish(model.name, order.version, space=order.space)
+        )
 
     def _order(self, path: str, body: type[B], action: Action[B], acts_on_load: bool = False) -> Route:
         async def take(request: Request) -> Response:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from greenroom.serving.greenroom import Greenroom
-from greenroom.web import metrics, readiness, refused
+from greenroom.web import metrics, models, readiness, refused
 from greenroom.web.hub import Hub
 from greenroom.web.problems import GREENROOM_HANDLERS
 from greenroom.web.rates import Rates
@@ -32,8 +32,8 @@ async def _upgrade_required(request: Request) -> Response:
 
 
 ROUTES: tuple[BaseRoute, ...] = (
-    WebSocketRoute(_SOCKET, init_socket), Route(_SOCKET, _upgrade_required), *readiness.ENDPOINTS, *refused.ENDPOINTS,
-    *metrics.ENDPOINTS,
+    WebSocketRoute(_SOCKET, init_socket), Route(_SOCKET, _upgrade_required), *readiness.ENDPOINTS, *models.ENDPOINTS,
+    *refused.ENDPOINTS, *metrics.ENDPOINTS,
 )  # fmt: skip
 
 

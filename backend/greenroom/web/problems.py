@@ -15,7 +15,7 @@ from starlette.types import ExceptionHandler, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketClose
 
 from greenroom.protocol.problems import PROBLEM_MEDIA_TYPE, OpenAIError, Problem, ProblemFault, problem_type
-from greenroom.protocol.snapshot import InitState
+from greenroom.protocol.snapshot import InitState, Phase
 from greenroom.web.base_path import base_of, own_path
 from greenroom.words import (
     BodyTooSlowError,
@@ -71,7 +71,8 @@ def problem_answer(
 
 
 def not_ready_answer(request: Request, names: tuple[str, ...]) -> Response:
-    """The snapshot of `names`: 425 (or as set) while something is under way, 503 when it failed for good."""
+    """The snapshot of `names`: 425 (or as set) while something is under way, 503 when it has failed, for good or until
+    the next try by itself."""
     greenroom = request.app.state.greenroom
     posted = greenroom.board.posted(greenroom.scope(names))
     failed = greenroom.board.readiness.is_failed_for_good(names)
@@ -80,7 +81,7 @@ def not_ready_answer(request: Request, names: tuple[str, ...]) -> Response:
         headers |= {"retry-after": str(retry_after(posted.state)), "x-should-retry": "true"}
     if applied := request.scope.get("greenroom.preference_applied"):
         headers["preference-applied"] = applied
-    status = 503 if failed else greenroom.settings.not_ready_status
+    status = 503 if posted.state.phase is Phase.FAILED else greenroom.settings.not_ready_status
     return Response(posted.data, status, headers, "application/json")
 
 

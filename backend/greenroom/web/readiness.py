@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
-
 from starlette.requests import Request
 from starlette.responses import Response
 
 from greenroom import __version__
-from greenroom.protocol.answers import (
-    FileState,
-    Health,
-    ModelReport,
-    ModelsStatus,
-    PredictState,
-    PredictStatus,
-    Probe,
-    RetryAnswer,
-    ServerStatus,
-)  # fmt: skip
-from greenroom.protocol.snapshot import InitState, ModelState, Phase, Status
+from greenroom.protocol.answers import Health, PredictState, PredictStatus, Probe, ServerStatus
+from greenroom.protocol.snapshot import InitState, Phase, Status
 from greenroom.serving.greenroom import Greenroom
-from greenroom.serving.keeper import Keeper
 from greenroom.web.bodies import json_answer
 from greenroom.web.endpoint import Operation, Parameter, endpoint
 from greenroom.web.problems import not_ready_answer
-from greenroom.web.rates import rates_of, spend
 from greenroom.web.socket import wanted_models
 
 NO_STORE = {"cache-control": "no-store"}
@@ -109,54 +95,4 @@ def _predict_state(state: InitState) -> PredictState:
     return PredictState.NOT_STARTED if state.phase is Phase.QUEUED else PredictState.LOADING
 
 
-@endpoint("/models/status", Operation("Every configured model: state, files, memory, loads.", {200: ModelsStatus}))
-async def models_status(request: Request) -> Response:
-    greenroom = _greenroom(request)
-    states = greenroom.board.posted(greenroom.scope(tuple(greenroom.keepers))).state.models
-    reports = tuple(_report(greenroom.keepers[state.name], state) for state in states)
-    answer = ModelsStatus(
-        epoch=greenroom.epoch, models=reports,
-        max_resident=greenroom.settings.model_cache_size,
-        updated_every_seconds=greenroom.settings.model_update_interval,
-    )  # fmt: skip
-    return json_answer(answer, headers=NO_STORE)
-
-
-def _report(keeper: Keeper, state: ModelState) -> ModelReport:
-    host, spec = keeper.host, keeper.spec
-    info = host.info if host else None
-    version = keeper.version
-    files = version.files if version else ()
-    return ModelReport(
-        state=state, source=_shown_source(spec.source), runtime=spec.runtime, loads=keeper.loads,
-        stage=version.stage if version else None, digest=version.digest if version else None,
-        space=(version.space if version else None) or None, loaded_at=None, resident=host is not None, pinned=False,
-        gate=None, refused_versions=(), busy_calls=0, idle_seconds=None, load_history=(),
-        classes=info.classes if info else (), columns=dict(info.columns) if info else {},
-        device=info.device if info else None, dtype=info.dtype if info else None,
-        dimension=info.dimension if info else None, max_tokens=info.max_tokens if info else None,
-        pid=info.pid if info else None, memory_bytes=host.memory_bytes() if host else None,
-        files=tuple(FileState(path=file.path, bytes=file.bytes, sha256=file.sha256, cached=True) for file in files),
-    )  # fmt: skip
-
-
-def _shown_source(source: str) -> str:
-    """A folder is shown by its last part: where the operator keeps it is nobody's business."""
-    scheme, _, rest = source.partition(":")
-    return f"{scheme}:…/{PurePath(rest).name}" if scheme == "path" else source
-
-
-@endpoint(
-    "/models/{name}/retry",
-    Operation("Try a failed model again now.",
-              {202: RetryAnswer}, None, (Parameter("name", "The model.", "path"),), refusals=(409,)),
-    method="POST",
-)  # fmt: skip
-async def retry(request: Request) -> Response:
-    spend(rates_of(request).retries, request)
-    name = request.path_params["name"]
-    _greenroom(request).retry(name)
-    return json_answer(RetryAnswer(model=name), 202, NO_STORE)
-
-
-ENDPOINTS = (health, livez, readyz, status, ready, predict_status, models_status, retry)
+ENDPOINTS = (health, livez, readyz, status, ready, predict_status)
