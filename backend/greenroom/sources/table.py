@@ -14,6 +14,7 @@ from greenroom.words import ConfigError, ModelSpec, ModelVersion, SourceError
 SOURCES: Mapping[str, str] = {
     "package": "greenroom.sources.package:PackageSource",
     "path": "greenroom.sources.folder:FolderSource",
+    "builtin": "greenroom.sources.builtin:BuiltinSource",
     "hf": "greenroom.sources.hub:HubSource",
     "https": "greenroom.sources.web:WebSource",
     "http": "greenroom.sources.web:WebSource",
@@ -22,7 +23,7 @@ SOURCES: Mapping[str, str] = {
 }
 """Scheme → module and class; imported when the scheme is first used, in the fetch process."""
 
-LOCAL = frozenset({"package", "path"})
+LOCAL = frozenset({"package", "path", "builtin"})
 """Schemes whose files already lie on this machine: nothing of theirs is downloaded, and nothing deleted."""
 
 
