@@ -32,6 +32,7 @@ from transformers.utils import logging as transformers_logging
 from greenroom.frames import Load
 from greenroom.host.process import usable_cpus
 from greenroom.host.runtime import ReportBytes, Tokens, UntrustedFilesError, UnusableFilesError
+from greenroom.host.runtimes.layers import count_layers, keep_layers
 
 PRELOADED = (modeling_bert, tokenization_bert)
 """What the first load of the commonest architecture would import; others are imported when they are loaded."""
@@ -96,6 +97,15 @@ class SentenceTransformersRuntime:
     @property
     def dimension(self) -> int:
         return int(self._model.get_embedding_dimension() or 0)
+
+    @property
+    def layers(self) -> int:
+        """0 when it is not plain what they are."""
+        return count_layers(self._model)
+
+    def keep_layers(self, layers: int) -> None:
+        """See `keep_layers` in `greenroom.host.runtimes.layers`."""
+        keep_layers(self._model, layers)
 
     @property
     def max_tokens(self) -> int:

@@ -1,9 +1,10 @@
 """Text classifiers: a sentence-transformers encoder with a linear head of ours on it.
 
-A version's folder has `classifier.json` (`labels`, optionally `temperature`) and `head.safetensors` (float32 `weight`
-of shape (classes, dimension) and `bias` of shape (classes,)). A row is softmax((weight · vector + bias) / temperature),
-where `vector` is the encoder's, of unit length. The encoder may compute in a reduced format; the head is too small
-for that to pay, and stays in float32.
+A version's folder has `classifier.json` (`labels`, optionally `temperature` and `layers`) and `head.safetensors`
+(float32 `weight` of shape (classes, dimension) and `bias` of shape (classes,)). A row is softmax((weight · vector +
+bias) / temperature), where `vector` is the encoder's, of unit length; with `layers`, that of an encoder cut off after
+so many of them. The encoder may compute in a reduced format; the head is too small for that to pay, and stays in
+float32.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ def load(order: Load, report: ReportBytes) -> TextClassifier:
     runtime = sentence_transformers.load_from(
         encoder, order, lambda done, total: report(head_bytes + done, head_bytes + total)
     )
+    if (layers := _layers(read_settings(folder / SETTINGS_FILE))) is not None:
+        runtime.keep_layers(layers)
     head.require_fits(runtime.dimension)
     return TextClassifier(runtime, head)
 
@@ -132,6 +135,14 @@ class TextClassifier:
 
     def embed(self, batch: Sequence[Tokens], alone: bool = True) -> NDArray[np.float32]:
         return self._head.probabilities(self._encoder.embed(batch, alone))
+
+
+def _layers(settings: Mapping[str, object]) -> int | None:
+    """None: all there are. Raises UnusableFilesError."""
+    layers = settings.get("layers")
+    if layers is not None and (isinstance(layers, bool) or not isinstance(layers, int)):
+        raise UnusableFilesError("`layers` must be a whole number")
+    return layers
 
 
 def _temperature(settings: Mapping[str, object]) -> float:
