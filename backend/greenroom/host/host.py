@@ -10,8 +10,9 @@ import traceback
 from collections.abc import Callable
 
 from greenroom.frames import Load, LoadFailed, Ready, StageStep
+from greenroom.host.background import in_background
 from greenroom.host.link import Link
-from greenroom.host.precision import CheckFailedError, Prepared, prepare
+from greenroom.host.precision import CheckFailedError, Prepared, check_inputs, embed_texts, prepare
 from greenroom.host.process import offer_to_oom_killer
 from greenroom.host.runtime import UnusableFilesError, require_runtime
 from greenroom.host.service import Listener, Service
@@ -28,7 +29,7 @@ def run_host(connection: socket.socket, before_load: BeforeLoad | None = None) -
     listener = Listener(link)
     listener.start()
     load = listener.loads.get()
-    prepared = _get_ready(load, link, before_load)
+    prepared = _aside(load, lambda: _get_ready(load, link, before_load))
     if prepared is None:
         return 1
     service = Service(link, prepared.runtime, load.max_tokens_per_batch)
@@ -36,6 +37,16 @@ def run_host(connection: socket.socket, before_load: BeforeLoad | None = None) -
     link.send(_ready(prepared))
     service.serve()
     return 0
+
+
+def _aside(load: Load, get_ready: Callable[[], Prepared | None]) -> Prepared | None:
+    """`get_ready()`, without slowing those who serve meanwhile where `load` says so."""
+    if not load.background:
+        return get_ready()
+    prepared = in_background(get_ready)
+    if prepared is not None:
+        embed_texts(prepared.runtime, check_inputs(prepared.runtime)[:1])  # the first pass of this thread is slow
+    return prepared
 
 
 def _get_ready(load: Load, link: Link, before_load: BeforeLoad | None) -> Prepared | None:

@@ -8,6 +8,7 @@ travels back with `Ready`, is kept by the front, and saves the float32 pass next
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -73,7 +74,8 @@ def prepare(module: RuntimeModule, load: Load, report: Report) -> Prepared:
 
 def embed_texts(runtime: Runtime, texts: Sequence[str]) -> NDArray[np.float32]:
     """Shape (texts, dimension)."""
-    return runtime.embed(runtime.tokenise(texts))
+    alone = threading.current_thread() is threading.main_thread()
+    return runtime.embed(runtime.tokenise(texts), alone)
 
 
 def check_inputs(runtime: Runtime) -> Sequence[str]:
