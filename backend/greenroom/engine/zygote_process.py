@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from greenroom.child import python_command as python_command
+
 
 @dataclass(frozen=True)
 class ZygoteProcess:
@@ -41,12 +43,6 @@ def start_zygote() -> ZygoteProcess:
             pass_fds=(theirs.fileno(),),
         )
     return ZygoteProcess(process, ours)
-
-
-def python_command(module: str, *arguments: str) -> list[str]:
-    """How to run one of our modules, with the current folder kept off its import path. Its standard output is to
-    join ours for errors, so that a library's chatter never mixes with the lines that the front prints for programs."""
-    return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def prestart(arguments: Sequence[str]) -> None:

@@ -4,14 +4,14 @@ platform lacks it: the end of the socket to the front is the bond that holds eve
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import math
 import os
-import signal
 import sys
 from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1
+from greenroom.child import end_with_parent as end_with_parent
+from greenroom.child import leave_signals_to_the_front as leave_signals_to_the_front
+
 _OOM_STEP = 400
 _MAX_OOM_SCORE = 1000
 SPINS = "2000"
@@ -31,22 +31,6 @@ def prepare_environment() -> None:
     os.environ.update(_ENVIRONMENT)
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
-
-
-def end_with_parent(parent_pid: int) -> None:
-    """Have the kernel end this process when `parent_pid` ends (Linux), and end now if it already has."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_pid:
-        os._exit(0)
-
-
-def leave_signals_to_the_front() -> None:
-    """Ctrl-C in a terminal reaches every process of the group, and so does the SIGTERM of a supervisor such as
-    systemd; but the front decides what ends, and when, and still has calls to finish. Its own ways to end us are the
-    end of the socket and SIGKILL."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def offer_to_oom_killer() -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from greenroom._lazy import lazy_names as _lazy_names
 
 if TYPE_CHECKING:
+    from greenroom.sources.inline import InlineFetcher as InlineFetcher
     from greenroom.testing.client import Control as Control
     from greenroom.testing.client import ControlError as ControlError
     from greenroom.testing.clock import StandingClock as StandingClock
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __getattr__ = _lazy_names(
     __name__,
     {
+        "InlineFetcher": "greenroom.sources.inline",
         "Control": "greenroom.testing.client",
         "ControlError": "greenroom.testing.client",
         "StandingClock": "greenroom.testing.clock",
