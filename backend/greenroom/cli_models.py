@@ -150,8 +150,8 @@ async def _rollback(remote: Remote, options: argparse.Namespace) -> int:
         return _failed(f"{answer.model} was not rolled back: {_why(answer)}")
     before = f", {answer.previous_version} did before" if answer.previous_version else ""
     held = (
-        " It stays until the source names another version than that, or you say: greenroom models unpin "
-        f"{answer.model}" if answer.pinned else ""
+        f" It is held fast until the source names yet another one, or you say: greenroom models unpin {answer.model}"
+        if answer.pinned else ""
     )  # fmt: skip
     _say(options, answer, f"{answer.model}: version {answer.model_version} serves again{before}.{held}")
     return 0

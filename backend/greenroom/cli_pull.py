@@ -25,7 +25,7 @@ from greenroom.settings import load_settings, load_specs
 from greenroom.sources.seam import Fetcher, Report, Want
 from greenroom.words import ConfigError, GreenroomError, ModelSpec, ModelVersion
 
-_DOING = {StageName.RESOLVE: "asking the source", StageName.DOWNLOAD: "downloading"}
+_DOING = {StageName.RESOLVE: "checking", StageName.DOWNLOAD: "downloading"}
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ def pull(names: Sequence[str], *, as_json: bool = False) -> int:
     from greenroom.sources.fetcher import ProcessFetcher
 
     settings = load_settings()
+    settings.data.mkdir(parents=True, exist_ok=True)
     specs = _chosen(names, load_specs(settings.config))
     pulled = asyncio.run(pull_all(ProcessFetcher(settings), specs, Console(stderr=True)))
     if as_json:
