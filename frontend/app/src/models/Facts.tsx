@@ -12,7 +12,7 @@ export function Facts({ report, state }: ModelProps) {
     ["Ready since", report.loaded_at && <time dateTime={report.loaded_at}>{when(report.loaded_at)}</time>],
     ["Runs on", runsOn(report)],
     ["Previous", previous],
-    ["Loads", report.loads > 0 && String(report.loads)],
+    ["Times loaded", report.loads > 0 && String(report.loads)],
     ["Vectors", report.dimension && `${report.dimension} numbers`],
     ["Reads up to", report.max_tokens && `${report.max_tokens} tokens`],
     ["Embedding space", report.space && <code>{report.space}</code>],
@@ -29,7 +29,7 @@ export function Facts({ report, state }: ModelProps) {
 
 function Fact({ name, value }: { name: string; value: ReactNode }) {
   return (
-    <div>
+    <div className={name === "Source" ? "wide-fact" : undefined}>
       <dt>{name}</dt>
       <dd>{value}</dd>
     </div>

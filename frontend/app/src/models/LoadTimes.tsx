@@ -27,10 +27,8 @@ export function LoadTimes({ loads }: { loads: readonly LoadSeconds[] }) {
       <ol className="load-bars">
         {shown.map((load) => (
           <li key={load.key}>
-            <span className="load-name">
-              version {load.version}
-              {load.at !== null && <time dateTime={load.at}>{when(load.at)}</time>}
-            </span>
+            <span>version {load.version}</span>
+            {load.at !== null && <time dateTime={load.at}>{when(load.at)}</time>}
             <LoadBar load={load} longest={longest} />
             <span className="number">{loadSeconds(load.total)}</span>
           </li>

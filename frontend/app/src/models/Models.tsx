@@ -24,7 +24,7 @@ export function Models({ follow }: { follow(names: readonly string[]): Greenroom
   );
 }
 
-const TIME = new Intl.DateTimeFormat("en", { timeStyle: "medium" });
+const TIME = new Intl.DateTimeFormat("en", { timeStyle: "medium", hourCycle: "h23" });
 
 /** What is known stays on the page, and says how old it is. */
 function Trouble({ status, at, problem }: KnownStatus) {
@@ -97,7 +97,8 @@ function Summary({ models, max_resident, updated_every_seconds }: ModelsStatus) 
       <b>
         {resident.length} of {models.length}
       </b>{" "}
-      in memory{memory > 0 && `, ${bytes(memory)}`} <span>at most {max_resident} at a time</span>
+      in memory{memory > 0 && `, ${bytes(memory)}`}
+      <span>at most {max_resident} at a time</span>
       {isFollowing && updated_every_seconds > 0 && (
         <span>sources are looked at every {duration(updated_every_seconds)}</span>
       )}

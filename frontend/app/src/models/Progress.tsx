@@ -1,5 +1,5 @@
 import type { ModelState, VersionState } from "@greenroom/client";
-import { bytes, clockTime, duration, phaseLabel, STAGES } from "./words";
+import { bytes, clockTime, duration, phaseLabel, STAGES, sentence } from "./words";
 
 /** What is under way: a load, a coming version, a failure and its next try. */
 export function Underway({ state, isIdle }: { state: ModelState; isIdle: boolean }) {
@@ -30,7 +30,7 @@ function Target({ target, serving }: { target: VersionState; serving: string | n
   if (target.error !== null)
     return (
       <p className="notice warn">
-        {name} could not take over: {target.error.message}
+        {name} could not take over: {sentence(target.error.message)}
       </p>
     );
   return (
@@ -47,7 +47,7 @@ function Target({ target, serving }: { target: VersionState; serving: string | n
 function Failure({ error, retry_at, phase }: ModelState) {
   return (
     <p className={phase === "failed" ? "notice bad" : "notice warn"}>
-      {error?.message}
+      {error && sentence(error.message)}
       {retry_at !== null && ` The next try is at ${clockTime(retry_at)}.`}
     </p>
   );

@@ -1,6 +1,7 @@
 import type { ReloadAnswer, RollbackAnswer, UnpinAnswer } from "@greenroom/client";
 import { serverUrl } from "../base";
-import { authorization, forgetToken } from "./token";
+import { authorization, forgetToken, hasToken } from "./token";
+import { sentence } from "./words";
 
 /** What only an operator may ask. On this machine under start-local.sh nobody has to say who they are. */
 export type AdminOrder = "reload" | "rollback" | "unpin";
@@ -37,8 +38,9 @@ function addressOf(what: AdminOrder, model: string): string {
 
 function outcomeOf(what: AdminOrder, response: Response, body: unknown): AdminOutcome {
   if (response.status === 401) {
+    const text = hasToken() ? reasonIn(response, body) : "Only this server’s operator may do that.";
     forgetToken();
-    return { kind: "token-needed", text: reasonIn(response, body) };
+    return { kind: "token-needed", text };
   }
   if (!isAnswer(body)) return { kind: "failed", text: reasonIn(response, body) };
   if (what === "reload") return reloaded(body as ReloadAnswer);
@@ -52,7 +54,8 @@ function isAnswer(body: unknown): body is { model: string } {
 
 function reloaded({ status, model_version, previous_version, error }: ReloadAnswer): AdminOutcome {
   const goesOn = model_version === null ? "" : ` Version ${model_version} goes on serving.`;
-  if (status === "failed") return { kind: "failed", text: `${sentence(error?.message)}${goesOn}` };
+  if (status === "failed")
+    return { kind: "failed", text: `${sentence(error?.message ?? "It failed")}${goesOn}` };
   if (status === "unchanged") return { kind: "done", text: `The source names nothing newer.${goesOn}` };
   const before = previous_version === null ? "" : ` Version ${previous_version} can be rolled back to.`;
   return { kind: "done", text: `Version ${model_version} serves now.${before}` };
@@ -60,7 +63,10 @@ function reloaded({ status, model_version, previous_version, error }: ReloadAnsw
 
 function rolledBack({ status, model_version, pinned, error }: RollbackAnswer): AdminOutcome {
   if (status === "failed")
-    return { kind: "failed", text: `${sentence(error?.message)} Version ${model_version} goes on serving.` };
+    return {
+      kind: "failed",
+      text: `${sentence(error?.message ?? "It failed")} Version ${model_version} goes on serving.`,
+    };
   const held = pinned
     ? " It is pinned: it stays until the source names another version or you unpin it."
     : "";
@@ -78,9 +84,4 @@ function unpinned({ was_pinned }: UnpinAnswer): AdminOutcome {
 function reasonIn(response: Response, body: unknown): string {
   const { detail } = (body ?? {}) as { detail?: unknown };
   return typeof detail === "string" ? detail : `The server refused (${response.status}).`;
-}
-
-function sentence(message: string | undefined): string {
-  if (message === undefined) return "It failed.";
-  return /[.!?]$/.test(message) ? message : `${message}.`;
 }

@@ -21,6 +21,10 @@ export function forgetToken(): void {
   }
 }
 
+export function hasToken(): boolean {
+  return readToken() !== null;
+}
+
 function readToken(): string | null {
   try {
     return sessionStorage.getItem(TOKEN_KEY) ?? heldToken;

@@ -24,9 +24,9 @@ export function phaseLabel(phase: Phase): string {
   return STANDING[phase].label;
 }
 
-export function kindOf({ state, columns }: ModelReport): string {
+export function kindOf({ state, runtime }: ModelReport): string {
   if (state.task === "embed") return "Embeds texts";
-  return Object.keys(columns).length > 0 ? "Classifies rows of a table" : "Classifies texts";
+  return runtime === "tabular" ? "Classifies rows of a table" : "Classifies texts";
 }
 
 export const STAGES: Record<StageName, string> = {
@@ -38,8 +38,14 @@ export const STAGES: Record<StageName, string> = {
   check: "Check",
 };
 
-const WHEN = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
-const CLOCK = new Intl.DateTimeFormat("en", { timeStyle: "medium" });
+const WHEN = new Intl.DateTimeFormat("en", {
+  month: "short",
+  day: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+});
+const CLOCK = new Intl.DateTimeFormat("en", { timeStyle: "medium", hourCycle: "h23" });
 
 /** Of a time on the wire (RFC 3339). */
 export function when(at: string): string {
@@ -57,3 +63,8 @@ export function loadSeconds(seconds: number): string {
 
 /** The words are English, so the numbers are too. */
 export const { bytes, duration } = createFormat("en");
+
+/** The server's reasons end as they like. */
+export function sentence(message: string): string {
+  return /[.!?]$/.test(message) ? message : `${message}.`;
+}

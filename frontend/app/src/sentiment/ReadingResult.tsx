@@ -3,8 +3,7 @@ import type { Reading } from "./useReading";
 
 /** Longer than the pause between two answers of somebody who writes on: a voice tells the last one only. */
 const VOICE_PAUSE_MS = 1_200;
-const WHOLE = new Intl.NumberFormat("en", { style: "percent" });
-const FINE = new Intl.NumberFormat("en", {
+const PERCENT = new Intl.NumberFormat("en", {
   style: "percent",
   minimumFractionDigits: 1,
   maximumFractionDigits: 1,
@@ -17,7 +16,7 @@ interface ReadingResultProps {
 }
 
 export function ReadingResult({ reading: { answer }, isReplacing }: ReadingResultProps) {
-  const voice = useSettled(`${capitalised(answer.label)}, ${WHOLE.format(answer.score)}`, VOICE_PAUSE_MS);
+  const voice = useSettled(`${capitalised(answer.label)}, ${PERCENT.format(answer.score)}`, VOICE_PAUSE_MS);
   const scores = Object.entries(answer.results[0]?.scores ?? {});
   return (
     <section className="panel reading" aria-labelledby="reading-heading" aria-busy={isReplacing}>
@@ -26,7 +25,7 @@ export function ReadingResult({ reading: { answer }, isReplacing }: ReadingResul
       </h2>
       <p className="verdict" data-label={answer.label}>
         <span className="verdict-label">{capitalised(answer.label)}</span>
-        <span className="verdict-score">{WHOLE.format(answer.score)}</span>
+        <span className="verdict-score">{PERCENT.format(answer.score)}</span>
       </p>
       <p role="status" className="off-screen">
         {voice}
@@ -56,9 +55,9 @@ function Score({ label, score, isBest }: { label: string; score: number; isBest:
         max={1}
         value={score}
         aria-label={capitalised(label)}
-        aria-valuetext={FINE.format(score)}
+        aria-valuetext={PERCENT.format(score)}
       />
-      <span className="number">{FINE.format(score)}</span>
+      <span className="number">{PERCENT.format(score)}</span>
     </li>
   );
 }
