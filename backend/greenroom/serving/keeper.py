@@ -48,6 +48,8 @@ RETRY_INTERVAL_SECONDS = 3.0
 """People's retries of one model come no closer than this: each hashes and loads everything again."""
 SOURCE_DELAYS_SECONDS = (5.0, 10.0, 30.0, 60.0)
 """Pauses between two tries while the source does not answer and nothing is on disk; the last one from then on."""
+AWAITED_SECONDS = 15.0
+"""A model stays at least so long for whoever was told to come back for it."""
 BUG_PAUSE_SECONDS = 60.0
 """Pause after a bug that could not even be told: our own code must not eat the machine either."""
 
@@ -82,6 +84,8 @@ class Keeper:
         """Of the version that took over last."""
         self.busy_calls = 0
         self.used_at = 0.0
+        """When a call last ended, or the model was loaded for one, on the event loop's clock."""
+        self._awaited_until = 0.0
         self.take_back: asyncio.Event = asyncio.Event()
         """The version on trial has failed too often, or died: somebody is to roll it back."""
         self._means = means
@@ -107,6 +111,11 @@ class Keeper:
         return self.host is not None
 
     @property
+    def may_leave(self) -> bool:
+        """Whether nobody uses it, and nobody is about to for whom it was loaded."""
+        return not self.busy_calls and asyncio.get_running_loop().time() >= self._awaited_until
+
+    @property
     def is_wanted(self) -> bool:
         """Whether it is loaded, or on the way there, or has failed on it."""
         return self._wanted.is_set()
@@ -123,6 +132,8 @@ class Keeper:
     def lease(self) -> Iterator[None]:
         """Hold the model in memory for a call, from before it asks for the host until it is answered."""
         self.busy_calls += 1
+        if self.host is not None:
+            self._awaited_until = 0.0
         try:
             yield
         finally:
@@ -268,6 +279,8 @@ class Keeper:
         record: LoadRecord = self._board.happened(self._board.readiness.ready, self.spec.name)
         self.put(host, self.version)
         self.loads += 1
+        self.used_at = asyncio.get_running_loop().time()
+        self._awaited_until = self.used_at + AWAITED_SECONDS
         log.info(
             f"Model loaded successfully in {record.total_seconds:.1f}s",
             model=self.spec.name,

@@ -2,7 +2,8 @@
 
 Required models stay. Of the others the least recently used one leaves when there are more than MODEL_CACHE_SIZE, after
 the new one is ready: never before, so that a load that fails has cost nobody anything. A model with a call in
-progress, waiting ones included, is never taken: the count may be exceeded for as long as all are busy. Only where
+progress, waiting ones included, is never taken, and neither is one that was loaded for somebody who has not come back
+for it yet: the count may be exceeded for as long as all are in use. Only where
 memory would run out is room made before a load, again by idle models alone; if that is not enough the load is
 refused with the numbers.
 """
@@ -10,6 +11,7 @@ refused with the numbers.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +24,8 @@ HOST_BYTES = 160 << 20
 """Of a host before its weights: the runtime's own pages that it does not share."""
 WEIGHTS_FACTOR = 1.5
 """Weights, and what a pass needs beside them, over the bytes of the files. Used until a version was seen resident."""
+LOOK_SECONDS = 1.0
+"""How often to look again while there are too many, and none may leave."""
 MIB = 1 << 20
 
 log = structlog.get_logger("greenroom.serving")
@@ -37,7 +41,8 @@ class Resident(Protocol):
     def is_resident(self) -> bool: ...
 
     @property
-    def busy_calls(self) -> int: ...
+    def may_leave(self) -> bool:
+        """Whether nobody uses it, or has asked for it and may be about to."""
 
     @property
     def used_at(self) -> float:
@@ -71,7 +76,9 @@ class Room:
     async def run(self) -> None:
         """Evict whoever is too many, for ever."""
         while True:
-            await self._changed.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS if len(self._resident()) > self.max_models else None):
+                    await self._changed.wait()
             self._changed.clear()
             while len(self._resident()) > self.max_models and (leaver := self._least_used()):
                 await self._evict(leaver, "too many models in memory")
@@ -102,7 +109,7 @@ class Room:
         """The idle model that was used longest ago."""
         idle = [
             model for model in self._resident()
-            if not model.spec.required and not model.busy_calls and model.spec.name != but
+            if not model.spec.required and model.may_leave and model.spec.name != but
         ]  # fmt: skip
         return min(idle, key=lambda model: model.used_at, default=None)
 
