@@ -3,21 +3,15 @@ back before it hands out large files."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from urllib.parse import parse_qs, urlsplit
 
+from greenroom.sources.links import DRIVE_FILE, drive_file_id, is_archive_name
 from greenroom.sources.plan import Counted, Place, Plan, WantedFile
-from greenroom.sources.web import is_archive_name
 from greenroom.words import ConfigError, ModelSpec, SourceForbiddenError, SourceUnreachableError
 
-ANY_NAME = "download"
-"""The name under which a spec promises a hash when it does not know the file's own."""
 TIMEOUT_SECONDS = (10.0, 30.0)
-_ID = re.compile(r"[A-Za-z0-9_-]{10,}")
-_PATH = re.compile(r"/(?:file/)?(?:u/\d+/)?d/([A-Za-z0-9_-]{10,})")
 
 
 class DriveSource:
@@ -26,7 +20,7 @@ class DriveSource:
 
     def find(self, spec: ModelSpec, rest: str, place: Place) -> Plan:
         """See `Source.find`. Asks nobody: an id is all there is to know."""
-        id = file_id(rest)
+        id = drive_file_id(rest)
         if id is None:
             raise ConfigError(f"The source of {spec.name} has to be gdrive:<file id> or gdrive:<share link of a file>.")
         gdown = _gdown()
@@ -37,18 +31,6 @@ class DriveSource:
             origin=f"the Drive file {id}",
             list_files=lambda: _file(gdown, spec, id),
         )
-
-
-def file_id(rest: str) -> str | None:
-    """The id in a share link, or what is an id itself; None for anything else, folders included."""
-    parts = urlsplit(rest)
-    if not parts.scheme:
-        return rest if _ID.fullmatch(rest) else None
-    if parts.hostname not in ("drive.google.com", "docs.google.com", "drive.usercontent.google.com"):
-        return None
-    found = _PATH.match(parts.path)
-    ids = [found[1]] if found else parse_qs(parts.query).get("id", [])
-    return ids[0] if len(ids) == 1 and _ID.fullmatch(ids[0]) else None
 
 
 def _gdown() -> ModuleType:
@@ -64,7 +46,7 @@ def _gdown() -> ModuleType:
 
 def _file(gdown: ModuleType, spec: ModelSpec, id: str) -> Sequence[WantedFile]:
     found = _asked(gdown, id, quiet=True, use_cookies=False, timeout=TIMEOUT_SECONDS, skip_download=True)
-    name = str(getattr(found, "path", "")) or ANY_NAME
+    name = str(getattr(found, "path", "")) or DRIVE_FILE
 
     def write(target: Path, counted: Counted) -> None:
         _asked(
@@ -72,7 +54,7 @@ def _file(gdown: ModuleType, spec: ModelSpec, id: str) -> Sequence[WantedFile]:
             progress=lambda done, total: counted(done),
         )  # fmt: skip
 
-    promised = spec.sha256.get(ANY_NAME) or spec.sha256.get(name)
+    promised = spec.sha256.get(DRIVE_FILE) or spec.sha256.get(name)
     sha256 = promised.lower() if promised else None
     return (WantedFile(name, write, sha256=sha256, unpack=is_archive_name(name)),)
 

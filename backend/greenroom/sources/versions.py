@@ -58,8 +58,9 @@ class Versions:
     def clear(self, spec: ModelSpec, keep: Collection[str]) -> int:
         """See `Fetcher.clear`."""
         freed, shelf = 0, Shelf(self._place.data, spec.name)
-        for folder, manifest in shelf.all():
-            if manifest is None or not (manifest.key in keep or manifest.encoder):
+        kept = _kept(spec, shelf, keep)
+        for folder, _manifest in shelf.all():
+            if folder not in kept:
                 freed += shelf.drop(folder)
         return freed
 
@@ -147,6 +148,19 @@ class Versions:
     def _find(self, spec: ModelSpec) -> Plan:
         scheme, rest = split(spec.source)
         return source_of(scheme).find(spec, rest, self._place)
+
+
+def _kept(spec: ModelSpec, shelf: Shelf, keep: Collection[str]) -> set[Path]:
+    """The folders of the versions in `keep`, and of the encoders that they stand on."""
+    whole = {folder: manifest for folder, manifest in shelf.all() if manifest}
+    if split(spec.source)[0] in LOCAL:
+        return {folder for folder, manifest in whole.items() if manifest.encoder}
+    kept = {folder for folder, manifest in whole.items() if manifest.key in keep}
+    if spec.runtime is RuntimeName.TEXT_CLASSIFIER:
+        versions = [_version(spec, folder, whole[folder]) for folder in kept]
+        lasts = [shelf.last(encoder_source(version, local=False) or "") for version in versions]
+        kept |= {last[0] for last in lasts if last}
+    return kept
 
 
 def _verified(spec: ModelSpec, folder: Path, manifest: Manifest, job: Job) -> ModelVersion:

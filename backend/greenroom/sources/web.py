@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from pathlib import PurePosixPath
-from urllib.parse import unquote, urldefrag, urlsplit
+from urllib.parse import urldefrag, urlsplit
 
 import httpx
 
 from greenroom.sources.http import TryAgainError, is_loopback, open_client, refuse, request, send, unreachable
+from greenroom.sources.links import file_name, is_archive_name
 from greenroom.sources.plan import Http, Place, Plan, WantedFile
 from greenroom.words import ConfigError, ModelSpec
 
-_ARCHIVE = re.compile(r"\.(zip|tar|tgz|tbz2|txz|tar\.(gz|bz2|xz))$", re.IGNORECASE)
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _FORBIDDEN = "Use a link that works without a login, such as a signed one."
 
@@ -43,16 +42,6 @@ class WebSource:
 
 def _only(file: WantedFile) -> Sequence[WantedFile]:
     return (file,)
-
-
-def is_archive_name(name: str) -> bool:
-    """Whether a file of this name is unpacked."""
-    return bool(_ARCHIVE.search(name))
-
-
-def file_name(url: str) -> str:
-    """The last part of the address's path."""
-    return PurePosixPath(unquote(urlsplit(url).path)).name
 
 
 def _address(spec: ModelSpec) -> tuple[str, str]:
