@@ -10,7 +10,7 @@ child and feature numbers without looking, so we look once, after reading.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
@@ -51,7 +51,7 @@ TYPES = frozenset({
         "pipeline.Pipeline",
         "preprocessing._data.MinMaxScaler", "preprocessing._data.StandardScaler",
         "preprocessing._encoders.OneHotEncoder", "preprocessing._encoders.OrdinalEncoder",
-        "preprocessing._label.LabelEncoder",
+        "preprocessing._function_transformer.FunctionTransformer", "preprocessing._label.LabelEncoder",
         "tree._classes.DecisionTreeClassifier", "tree._classes.DecisionTreeRegressor",
         "tree._classes.ExtraTreeClassifier", "tree._tree.Tree",
     )),
@@ -84,7 +84,10 @@ def read_model(file: Path, trusted: bool) -> Any:
         model = skops.io.load(file, trusted=types)
     except (ValueError, TypeError, KeyError, AttributeError, ImportError, BadZipFile) as error:
         raise UnusableFilesError(f"{file.name} is not a usable model ({type(error).__name__})") from error
-    _require_sane_trees(model)
+    parts = list(_parts(model))
+    _require_sane_trees(parts)
+    if not trusted:
+        _require_no_functions(parts)
     return model
 
 
@@ -93,14 +96,14 @@ def _require_listed(file: Path) -> frozenset[str]:
     try:
         with ZipFile(file) as archive:
             nodes = list(_nodes(json.loads(archive.read(SCHEMA_FILE))))
-        types = frozenset(f"{node['__module__']}.{node['__class__']}" for node in nodes)
-        loaders = frozenset(str(node["__loader__"]) for node in nodes)
+        types = dict.fromkeys(f"{node['__module__']}.{node['__class__']}" for node in nodes)
+        loaders = dict.fromkeys(str(node["__loader__"]) for node in nodes)
     except (OSError, ValueError, KeyError, RecursionError, BadZipFile) as error:
         raise UnusableFilesError(f"{file.name} is not a skops file ({type(error).__name__})") from error
-    strange = sorted(types - TYPES) + sorted(loaders - LOADERS)
+    strange = [one for one in types if one not in TYPES] + [one for one in loaders if one not in LOADERS]
     if strange:
         raise UntrustedFilesError(f"{file.name} holds {_shown(strange)}, which Greenroom does not load by itself")
-    return types
+    return frozenset(types)
 
 
 def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
@@ -118,7 +121,7 @@ def _nodes(schema: Any) -> Iterator[dict[str, Any]]:
 
 def _shown(names: list[str]) -> str:
     """The first few, cut: they are the file's own words."""
-    return ", ".join(name[:80] for name in names[:3]) + (" and others" if len(names) > 3 else "")
+    return ", ".join(name[:120] for name in names[:3]) + (" and others" if len(names) > 3 else "")
 
 
 def _unpickle(file: Path) -> Any:
@@ -131,11 +134,21 @@ def _unpickle(file: Path) -> Any:
         raise UnusableFilesError(f"{file.name} cannot be unpickled ({type(error).__name__})") from error
 
 
-def _require_sane_trees(model: Any) -> None:
+def _require_no_functions(parts: Sequence[Any]) -> None:
+    """Raises UntrustedFilesError for a step that calls what the file names. One without a function passes values
+    through, which is how a ColumnTransformer keeps its remainder."""
+    from sklearn.preprocessing import FunctionTransformer
+
+    for part in parts:
+        if isinstance(part, FunctionTransformer) and (part.func, part.inverse_func) != (None, None):
+            raise UntrustedFilesError("the model calls functions that its file names")
+
+
+def _require_sane_trees(parts: Sequence[Any]) -> None:
     """Raises UnusableFilesError for a tree that leads out of its arrays, or in a circle."""
     from sklearn.tree._tree import Tree
 
-    for part in _parts(model):
+    for part in parts:
         if isinstance(part, Tree) and not _is_sane(part):
             raise UnusableFilesError("a decision tree in the model is damaged")
 

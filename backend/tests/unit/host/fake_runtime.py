@@ -57,6 +57,18 @@ class FakeRuntime:
         return rows
 
 
+class FakeClassifier(FakeRuntime):
+    """Two classes: a text's vector, cut to two numbers that sum to 1. `strays` as in FakeRuntime."""
+
+    dimension = 2
+    classes = ("no", "yes")
+
+    def embed(self, batch: Sequence[Tokens], alone: bool = True) -> NDArray[np.float32]:
+        rows = super().embed(batch, alone)[:, :2]
+        share: NDArray[np.float32] = rows / rows.sum(axis=1, keepdims=True)
+        return share
+
+
 def vector_of(text: str) -> NDArray[np.float32]:
     """A unit vector that differs from text to text."""
     vector = np.ones(DIMENSION, np.float32)

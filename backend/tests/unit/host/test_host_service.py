@@ -17,7 +17,7 @@ from greenroom import frames
 from greenroom.frames import AnyMessage, Dropped, Encode, Encoded, Failed, Frame, Log, Ping, Pong
 from greenroom.host import service
 from greenroom.host.link import Link
-from greenroom.host.runtime import Tokens
+from greenroom.host.runtime import Tokens, UnreadableInputError
 from greenroom.host.service import Listener, Service
 from tests.unit.host.fake_runtime import DIMENSION, FakeRuntime, vector_of
 
@@ -272,3 +272,32 @@ def test_a_failure_tells_neither_caller_nor_log_the_errors_own_words(bench: Benc
     words = [message.text if isinstance(message := frame.message, Log) else str(message) for frame in bench.sent()]
     assert len(words) == 2
     assert all("RuntimeError" in one and "boom" not in one for one in words)
+
+
+class Picky(FakeRuntime):
+    """Cannot read a text with "blot" when it tokenises, nor one with "smudge" when it computes."""
+
+    def tokenise(self, texts: Sequence[str]) -> list[Tokens]:
+        for index, text in enumerate(texts):
+            if "blot" in text:
+                raise UnreadableInputError("too blurred", index)
+        return super().tokenise(texts)
+
+    def embed(self, batch: Sequence[Tokens], alone: bool = True) -> NDArray[np.float32]:
+        if any("smudge" in one.text for one in batch):
+            raise UnreadableInputError("too blurred")
+        return super().embed(batch, alone)
+
+
+@pytest.mark.parametrize("bad", ["blot", "smudge"])
+def test_an_input_that_cannot_be_read_is_named_and_fails_its_own_call_alone(
+    bad: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "SLICE_CHARACTERS", 12)
+    bench = Bench(Picky())
+    bench.service.accept(Encode(1, ["clear", "clear", "clear", bad, "clear"]))
+    bench.service.accept(Encode(2, ["clear"]))
+    answers = bench.finish()
+    bench.close()
+    assert answers[1].message == Failed(1, "invalid-input", "input 3: too blurred")
+    assert isinstance(answers[2].message, Encoded)

@@ -10,7 +10,7 @@ pytest.importorskip("numpy")
 
 from greenroom.frames import Load, StageStep
 from greenroom.host.precision import CheckFailedError, Prepared, prepare
-from tests.unit.host.fake_runtime import FakeModule, FakeRuntime
+from tests.unit.host.fake_runtime import FakeClassifier, FakeModule, FakeRuntime
 
 
 def load_of(dtype: str = "auto", verdicts: dict[str, bool] | None = None) -> Load:
@@ -67,3 +67,21 @@ def test_stages_come_in_order_and_each_ends_at_its_total() -> None:
         assert done == sorted(done)
         assert group[-1].done == group[-1].total > 0
     assert 50 <= len(by_stage["weights"]) <= 102
+
+
+def test_a_classifier_whose_probabilities_stray_falls_back_to_float32() -> None:
+    agreed, _ = run(load_of(), FakeClassifier())
+    strayed, _ = run(load_of(), FakeClassifier(strays=0.5), FakeClassifier())
+    assert (agreed.runtime.dtype, strayed.runtime.dtype) == ("bfloat16", "float32")
+
+
+def test_a_classifier_that_answers_nonsense_is_refused() -> None:
+    with pytest.raises(CheckFailedError, match="probabilities that sum to 1"):
+        run(load_of("float32"), FakeClassifier(broken=True))
+
+
+def test_a_model_that_names_its_samples_is_warmed_and_checked_with_them_alone() -> None:
+    runtime = FakeRuntime()
+    runtime.samples = ('{"width":1}', '{"width":2}')
+    run(load_of(), runtime)
+    assert {text for batch in runtime.batches for text in batch} == set(runtime.samples)
