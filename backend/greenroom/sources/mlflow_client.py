@@ -21,11 +21,12 @@ from greenroom.words import (
     SourceUnreachableError,
 )
 
-_TERMS = {
+TERMS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "4",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
 }
 """Whoever sets one of these for the server has their own way."""
@@ -44,7 +45,7 @@ INVALID = "INVALID_PARAMETER_VALUE"
 
 def require_mlflow() -> Any:
     """The mlflow package. Raises ConfigError where it is not installed."""
-    for name, value in _TERMS.items():
+    for name, value in TERMS.items():
         os.environ.setdefault(name, value)
     try:
         import mlflow
@@ -77,6 +78,8 @@ def error_code(error: BaseException) -> str:
 
 def _ours(error: Exception) -> SourceError:
     code = error_code(error)
+    if isinstance(error, ImportError):
+        return SourceError(f"MLflow needs a driver for this MLFLOW_TRACKING_URI: the module {error.name}. Install it.")
     if code in _FORBIDDEN_CODES:
         return SourceForbiddenError(FORBIDDEN)
     if code == ABSENT:
@@ -84,5 +87,8 @@ def _ours(error: Exception) -> SourceError:
             "MLflow does not know what it was asked for. Correct the name, then press Try again."
         )
     if code == INVALID:
-        return SourceError("MLflow refuses what it was asked. Correct the name or the MLFLOW_TRACKING_URI.")
+        return SourceError(
+            "MLflow refuses what it was asked. Correct the name, or let MLFLOW_TRACKING_URI name a server or "
+            "a database."
+        )
     return SourceUnreachableError(UNREACHABLE)

@@ -1,8 +1,8 @@
 """`mlflow:models:/<name>@<alias>`, `…/<stage>`, `…/<number>`, or the name alone: a version from MLflow's registry.
 
 MLflow only says which version it is and hands out its files; we load them ourselves. An alias is resolved once, to a
-number, and the number is what is fetched. A number alone would not do to tell versions apart: MLflow gives the number
-of a deleted version to the next one, so the moment of creation is part of the key.
+number, and the number is what is fetched. A number alone would not do to tell versions apart: those of a model that was
+deleted and made again begin at 1 again, so the moment of creation is part of the key.
 """
 
 from __future__ import annotations
