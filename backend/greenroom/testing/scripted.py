@@ -174,6 +174,7 @@ class ScriptedModel:
             self._kept = order
         else:
             self._load.orders += 1
+            self._load.shown = self.shown  # a load that began by itself was not told
             order(self._load)
 
     def _become_ready(self, load: ScriptedLoad) -> None:

@@ -40,13 +40,13 @@ class ScriptedLoad:
         self.ended: asyncio.Future[ScriptedHost] = asyncio.get_running_loop().create_future()
         self._report = report
         self._expected = Attempt(Plan.make(self.stages, None, None, LoadHistory()), 0.0)
-        self._shown = shown
+        self.shown = shown
         self._path = _path(self.stages)
 
     @property
     def percent(self) -> int:
         """What is shown as its progress."""
-        return self._expected.progress if self._shown is None else self._shown()
+        return self._expected.progress if self.shown is None else self.shown()
 
     def begin(self) -> None:
         """Report the very first step."""
