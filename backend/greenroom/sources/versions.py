@@ -101,7 +101,8 @@ class Versions:
         manifest = shelf.read(folder)
         if manifest is None:
             raise SourceNotFoundError(f"That version of {spec.name} was cleared from the disk. Load the latest one.")
-        return _verified(spec, folder, manifest, job)
+        last = shelf.last(spec.source)  # the alias or stage is a matter of the source, whichever version it is
+        return replace(_verified(spec, folder, manifest, job), stage=last[1].stage if last else None)
 
     def _latest(self, spec: ModelSpec, job: Job, encoder: bool) -> ModelVersion:
         plan = self._find(spec)
