@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, WebError, expect
 
+from e2e.optional import ENVIRONMENT, configure
 from e2e.recorder import Recorder
 from e2e.workbench import Workbench
 from greenroom.testing import Control, GreenroomServer
+from greenroom.testing.plugin import GreenroomServerFactory
 
 QUIET_BROWSER = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -130,3 +132,11 @@ def workbench(page: Page) -> Workbench:
 def recorder(page: Page) -> Recorder:
     """Everything that the page's socket heard."""
     return Recorder(page)
+
+
+@pytest.fixture
+def optional_server(
+    greenroom_server_factory: GreenroomServerFactory, greenroom_app: str, tmp_path: Path, output_path: str
+) -> GreenroomServer:
+    """The workbench on the scripted engine with a second model that nobody has asked for yet."""
+    return greenroom_server_factory(greenroom_app, folder=configure(tmp_path / "server"), environment=ENVIRONMENT)
