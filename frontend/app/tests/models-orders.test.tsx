@@ -54,7 +54,7 @@ test("while the server is busy the button says so, keeps the focus and takes no 
   const { server, calls } = await openModels(reportOf());
   server.answer = () => new Promise((resolve) => (answer = resolve));
   await press("Reload minilm");
-  const button = card().getByRole("button", { name: /^Looking at the source/ });
+  const button = card().getByRole("button", { name: /^Reloading/ });
   expect(document.activeElement).toBe(button);
   await userEvent.click(button);
   expect(calls.filter(({ method }) => method === "POST")).toHaveLength(1);

@@ -13,7 +13,7 @@ export function Facts({ report, state }: ModelProps) {
     ["Runs on", runsOn(report)],
     ["Previous", previous],
     ["Times loaded", report.loads > 0 && String(report.loads)],
-    ["Vectors", report.dimension && `${report.dimension} numbers`],
+    ["Vectors", state.task === "embed" && report.dimension && `${report.dimension} numbers`],
     ["Reads up to", report.max_tokens && `${report.max_tokens} tokens`],
     ["Embedding space", report.space && <code>{report.space}</code>],
     ["Classes", report.classes.join(", ")],

@@ -64,7 +64,7 @@ function Head({ report, state, headingId }: ModelProps & { headingId: string }) 
             follows <b>{report.stage}</b>
           </span>
         )}
-        {!state.required && <span>loaded on first use</span>}
+        {!state.required && <span>loads on first use</span>}
       </p>
     </header>
   );

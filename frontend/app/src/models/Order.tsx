@@ -2,7 +2,7 @@ import { type ReactNode, type Ref, useLayoutEffect, useRef } from "react";
 import type { Order as OrderName, Orders } from "./useOrders";
 
 const BUSY: Record<OrderName, string> = {
-  reload: "Looking at the source…",
+  reload: "Reloading…",
   retry: "Asking…",
   rollback: "Rolling back…",
   unpin: "Unpinning…",

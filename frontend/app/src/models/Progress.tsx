@@ -26,7 +26,7 @@ function Load({ state }: { state: ModelState }) {
 }
 
 function Target({ target, serving }: { target: VersionState; serving: string | null }) {
-  const name = target.version === null ? "A newer version" : `Version ${target.version}`;
+  const name = target.version === null ? "Another version" : `Version ${target.version}`;
   if (target.error !== null)
     return (
       <p className="notice warn">
