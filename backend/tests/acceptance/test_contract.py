@@ -17,7 +17,7 @@ ADMIN_TOKEN = "known-to-schemathesis-and-us"
 KNOWLEDGE = f"""
 headers = {{ Authorization = "Bearer {ADMIN_TOKEN}" }}
 [dictionaries.models]
-values = ["minilm"]
+values = ["minilm", "sentiment", "remarks"]
 [dictionaries.dimensions]
 values = [384]
 [parameters]
@@ -25,8 +25,24 @@ values = [384]
 "query.models" = {{ dictionary = "models", probability = 0.5 }}
 "body.model" = {{ dictionary = "models", probability = 0.7 }}
 "body.dimensions" = {{ dictionary = "dimensions", probability = 1.0 }}
+[[operations]]
+include-name = ["POST /predict", "POST /v1/embeddings", "POST /models/reload", "GET /models/current"]
+[operations.checks]
+positive_data_acceptance.expected-statuses = ["2xx", 404, 422, 425, 429, 503]
 """
-"""What a schema cannot say: which models there are, and how long their vectors are."""
+"""What a schema cannot say: which models there are, how long their vectors are, and what each of them reads. Who
+does not say which one, or asks it for what it cannot do, gets 422."""
+NAMES = ("minilm", "sentiment", "remarks")
+MODELS = """
+[models.minilm]
+source = "path:anything"
+[models.sentiment]
+source = "path:anything"
+runtime = "text-classifier"
+[models.remarks]
+source = "path:anything"
+runtime = "tabular"
+"""
 NOT_FOR_US = "use_after_free"
 """Our one DELETE empties a list, which is there afterwards, empty."""
 NOT_READY = """
@@ -41,8 +57,9 @@ CONTRACT_LIMITS = {"GREENROOM_MAX_INPUTS": "2048", "GREENROOM_ADMIN_TOKEN": ADMI
 
 
 @pytest.fixture
-def server(greenroom_server_factory: GreenroomServerFactory) -> GreenroomServer:
-    server: GreenroomServer = greenroom_server_factory(environment=CONTRACT_LIMITS)
+def server(greenroom_server_factory: GreenroomServerFactory, tmp_path: Path) -> GreenroomServer:
+    (tmp_path / "greenroom.toml").write_text(MODELS)
+    server: GreenroomServer = greenroom_server_factory(folder=tmp_path, environment=CONTRACT_LIMITS)
     return server
 
 
@@ -66,15 +83,19 @@ def require_clean(server: GreenroomServer, folder: Path, knowledge: str = KNOWLE
 
 
 def test_a_ready_server_keeps_its_contract(server: GreenroomServer, tmp_path: Path) -> None:
-    server.control.become_ready()
+    for model in NAMES:
+        server.control.auto(0.01, model=model)
+    server.control.wait_for(lambda state: bool(state["ready"]), "ready")
     require_clean(server, tmp_path)
 
 
 def test_a_server_whose_model_loads_keeps_its_contract(server: GreenroomServer, tmp_path: Path) -> None:
-    server.control.freeze(60)
+    for model in NAMES:
+        server.control.freeze(60, model=model)
     require_clean(server, tmp_path, KNOWLEDGE + NOT_READY)
 
 
 def test_a_server_whose_model_failed_keeps_its_contract(server: GreenroomServer, tmp_path: Path) -> None:
-    server.control.fail("no luck")
+    for model in NAMES:
+        server.control.fail("no luck", model=model)
     require_clean(server, tmp_path, KNOWLEDGE + NOT_READY)
