@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from greenroom.settings import DEFAULT_SPEC, load_settings, load_specs, unknown_variables
-from greenroom.words import ConfigError
+from greenroom.words import ConfigError, RuntimeName, Task
 
 
 @pytest.fixture(autouse=True)
@@ -106,6 +106,9 @@ def test_models_are_read_from_the_config_file(tmp_path: Path) -> None:
         ('[models.a]\nsource = "path:x"\nsauce = 1', "sauce"),
         ('[models."a b"]\nsource = "path:x"', "must match"),
         ('[models.a]\nsource = "path:x"\ntask = "sing"', "task"),
+        ('[models.a]\nsource = "path:x"\nruntime = "abacus"', "runtime"),
+        ('[models.a]\nsource = "path:x"\ntask = "embed"\nruntime = "tabular"', "the runtime tabular cannot embed"),
+        ('[models.a]\nsource = "path:x"\ntask = "classify"\nruntime = "sentence-transformers"', "cannot classify"),
         ("[models", "cannot be read"),
     ],
 )
@@ -114,6 +117,24 @@ def test_a_wrong_config_file_says_what_is_wrong(tmp_path: Path, text: str, hint:
     file.write_text(text)
     with pytest.raises(ConfigError, match=hint):
         load_specs(file)
+
+
+@pytest.mark.parametrize(
+    ("members", "task", "runtime"),
+    [
+        ("", Task.EMBED, RuntimeName.SENTENCE_TRANSFORMERS),
+        ('runtime = "tabular"', Task.CLASSIFY, RuntimeName.TABULAR),
+        ('task = "classify"', Task.CLASSIFY, RuntimeName.TEXT_CLASSIFIER),
+        ('task = "classify"\nruntime = "tabular"', Task.CLASSIFY, RuntimeName.TABULAR),
+    ],
+)
+def test_task_and_runtime_follow_from_each_other(
+    tmp_path: Path, members: str, task: Task, runtime: RuntimeName
+) -> None:
+    file = tmp_path / "greenroom.toml"
+    file.write_text(f'[models.a]\nsource = "path:x"\n{members}\n')
+    (spec,) = load_specs(file)
+    assert (spec.task, spec.runtime) == (task, runtime)
 
 
 TOKEN = "0123456789abcdef01234567"
