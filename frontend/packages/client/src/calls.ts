@@ -36,8 +36,8 @@ export function embed(caller: Caller, request: EmbedRequest, options?: CallOptio
 }
 
 /**
- * `POST /predict`. The shape is settled, but no server answers it yet: until then it rejects with a `CallError` of
- * status 404. Rejects also, with status 202, where the server made a job of it.
+ * `POST /predict`: a text, several texts, or for a tabular model rows (column name → value). Rejects with a
+ * `CallError`, also where the server made a job of it (status 202), or as the caller's `fetch` does.
  */
 export function predict(
   caller: Caller,

@@ -37,6 +37,17 @@ test("predict gives label and score", async () => {
   expect(body()).toEqual({ text: "Delivery was two days early." });
 });
 
+test("predict asks a tabular model by column name", async () => {
+  const { world, greenroom, body } = scripted(() => Response.json(example("predict-answer")));
+  const inputs = [
+    { alcohol: 13.2, region: "Alba" },
+    { alcohol: null, region: "Asti" },
+  ];
+  await predict(greenroom, { model: "wine", inputs });
+  expect(world.calls[0]!.url).toMatch(/\/predict$/);
+  expect(body()).toEqual({ model: "wine", inputs });
+});
+
 test("the preview's types are those of the workbench's own example", async () => {
   const expected: PreviewAnswer = preview;
   const { greenroom } = scripted(() => Response.json(preview));
