@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors.numpy import save
 
 from greenroom.host.train_head import Head
@@ -26,7 +27,8 @@ def write_version(folder: Path, head: Head, encoder: str, layers: int, metrics: 
     cut = {"layers": layers} if layers else {}
     files = {
         "classifier.json": _json({"labels": list(head.labels), "encoder": encoder, **cut}),
-        "head.safetensors": save({"weight": head.weight, "bias": head.bias}),
+        # `save` writes memory as it lies, and scikit-learn lays it out by columns
+        "head.safetensors": save({"weight": np.ascontiguousarray(head.weight), "bias": head.bias}),
         "metrics.json": _json(metrics),
     }
     for name, content in files.items():
