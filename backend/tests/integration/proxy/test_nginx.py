@@ -178,6 +178,11 @@ def test_far_too_large_a_body_ends_at_nginx(client: httpx.Client) -> None:
     assert client.post("/v1/embeddings", content=b" " * 9 * MEBIBYTE).status_code == 413
 
 
+def test_metrics_are_for_those_who_ask_greenroom_itself(server: GreenroomServer, client: httpx.Client) -> None:
+    assert client.get("/metrics").status_code == 404
+    assert httpx.get(f"{server.url}/metrics").status_code == 200
+
+
 def test_a_reload_of_nginx_keeps_the_sockets_that_are_open(server: GreenroomServer, nginx: Nginx) -> None:
     with join(nginx) as before:
         until(before, progress=0)

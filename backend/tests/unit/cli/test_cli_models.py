@@ -184,6 +184,16 @@ def test_the_token_goes_with_admin_calls_alone() -> None:
     assert server.tokens == [None]
 
 
+def test_a_proxy_for_the_rest_of_the_world_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with answering({}) as proxy, answering({"POST /models/minilm/unpin": problem(401)}) as server:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("http_proxy", proxy.url)
+        run(["models", "unpin", "minilm", "--url", server.url])
+    assert (len(server.asked), proxy.asked) == (1, [])
+
+
 def watch(replies: dict[str, Reply], console: Console) -> list[str]:
     """Reload while `console` shows how far it is; what the server was asked."""
 
