@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from greenroom.frames import Load
 from greenroom.host.runtime import ReportBytes, Tokens
 from tests.unit.host.fake_runtime import FakeRuntime
 
@@ -44,7 +45,8 @@ class DeadlyRuntime(FakeRuntime):
         return super().embed(batch, alone)
 
 
-def load(folder: Path, report: ReportBytes) -> DeadlyRuntime:
+def load(order: Load, report: ReportBytes) -> DeadlyRuntime:
+    folder = Path(order.folder)
     report(1, 2)
     while (folder.parent / "hold").exists():
         time.sleep(0.02)
