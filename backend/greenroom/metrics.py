@@ -93,7 +93,7 @@ class Metrics:
         self.cache_hits[model] += 1
 
     def cache_miss(self, model: str) -> None:
-        """A call had its model loaded first."""
+        """A call found its model not in memory, and had it loaded; those that came meanwhile do not count."""
         self.cache_misses[model] += 1
 
     def answered(self, model: str, version: str, seconds: float, outcome: str = ANSWERED) -> None:

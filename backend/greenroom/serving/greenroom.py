@@ -151,6 +151,7 @@ class Greenroom:
         """Somebody needs these models: load those that are not in memory."""
         for name in names:
             if not self.keepers[name].is_wanted:
+                self.metrics.cache_miss(name)
                 self.keepers[name].want()
 
     async def wait_until_ready(self, *names: str, timeout: float | None = None) -> bool:  # noqa: ASYNC109
@@ -232,8 +233,8 @@ class Greenroom:
         self, name: str, texts: Sequence[str], deadline_seconds: float | None
     ) -> tuple[Vectors, Host, ModelVersion]:
         """A row for each text, and who made them. What every call of a model goes through, and is counted by."""
-        count = self.metrics.cache_hit if self.keepers[name].is_resident else self.metrics.cache_miss
-        count(name)
+        if self.keepers[name].is_resident:
+            self.metrics.cache_hit(name)
         begun = asyncio.get_running_loop().time()
         try:
             rows = await self._within_deadline(name, texts, deadline_seconds)

@@ -88,7 +88,11 @@ def _counted(counted: Metrics) -> Iterator[Metric]:
         ("greenroom_swaps_total", "Times that another version took over while the model served.", counted.swaps),
         ("greenroom_evictions_total", "Times that the model left memory for another one.", counted.evictions),
         ("model_cache_hits_total", "Calls that found their model in memory.", counted.cache_hits),
-        ("model_cache_misses_total", "Calls that had their model loaded first.", counted.cache_misses),
+        (
+            "model_cache_misses_total",
+            "Calls that found their model not in memory and had it loaded.",
+            counted.cache_misses,
+        ),
     ):
         yield _counter(name, meaning, ("model",), {(model,): counts[model] for model in models})
     yield _counter(

