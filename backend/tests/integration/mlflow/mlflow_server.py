@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import httpx
 
@@ -19,6 +19,8 @@ STOP_DEADLINE_SECONDS = 15.0
 REQUEST_DEADLINE_SECONDS = 60.0
 """Its first requests after a start import half of it."""
 POLL_SECONDS = 0.1
+TERMS = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""Its job runners are seven more processes, of which no registry has a use."""
 
 
 class MlflowServer:
@@ -37,7 +39,7 @@ class MlflowServer:
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 self._command(), cwd=self._folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}, start_new_session=True,
+                env={**os.environ, **TERMS}, start_new_session=True,
             )  # fmt: skip
         until = time.monotonic() + START_DEADLINE_SECONDS
         while not self._answers():
@@ -86,6 +88,11 @@ class MlflowServer:
 
     def delete_model(self, name: str) -> None:
         self._call("DELETE", "registered-models/delete", {"name": name}).raise_for_status()
+
+    def requests(self, path: str, name: str) -> int:
+        """How often it was asked at `path` about the model `name`, by its own log."""
+        asked = f"/{path}?name={quote_plus(name)}&"
+        return (self._folder / "mlflow.log").read_text(errors="replace").count(asked)
 
     def get(self, path: str, **question: str) -> dict[str, Any]:
         answer = httpx.get(f"{self.url}/api/2.0/mlflow/{path}", params=question, timeout=REQUEST_DEADLINE_SECONDS)

@@ -7,7 +7,9 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,44 +22,65 @@ from greenroom.words import ConfigError, ModelSpec, RuntimeName, SourceNotFoundE
 from tests.integration.mlflow.heads import head_files, write_head
 from tests.integration.mlflow.mlflow_server import MlflowServer, free_port
 
+pytestmark = pytest.mark.timeout(180)
+
 PROGRAM = """
 import json, sys
 from pathlib import Path
 from greenroom.registering import register
 from greenroom.words import GreenroomError
 
-try:
-    said = [register(Path(folder), *rest) for folder, *rest in json.load(sys.stdin)]
-except GreenroomError as error:
-    said = [type(error).__name__, str(error), error.temporary]
-print(json.dumps(said))
+def said(folder, *rest):
+    try:
+        return register(Path(folder), *rest)
+    except GreenroomError as error:
+        return [type(error).__name__, error.temporary]
+
+print(json.dumps([said(*order) for order in json.load(sys.stdin)]))
 """
 DEADLINE_SECONDS = 100.0
 """Of a process that imports MLflow and speaks to a server that does so too, on a crowded machine."""
+NAME = "trained"
+FIGURES, TAGS, PARAMS = {"accuracy": 0.91}, {"data": "two hundred texts"}, {"epochs": "3"}
 
 
-def registered(folder: Path, *orders: list[object]) -> list[object]:
-    """What `register` gave for each of `orders`, or the error that one raised."""
+@dataclass(frozen=True)
+class Registrations:
+    embedded_uri: str
+    with_alias: str
+    without_alias: str
+    embedded: str
+    with_nobody_there: tuple[str, bool]
+
+
+@pytest.fixture(scope="module")
+def registrations(mlflow: MlflowServer, tmp_path_factory: pytest.TempPathFactory) -> Registrations:
+    """What `register` said to four orders, in one process: importing MLflow takes longer than all of them."""
+    folder = tmp_path_factory.mktemp("registering")
+    head, uri = str(write_head(folder / "head", "neutral")), f"sqlite:///{folder}/registry.db"
+    with_alias, without_alias, embedded, (error, temporary) = _said(
+        folder,
+        [head, NAME, FIGURES, TAGS, "production", mlflow.url, PARAMS],
+        [head, NAME, FIGURES, TAGS, None, mlflow.url],
+        [head, NAME, {}, {}, "production", uri],
+        [head, NAME, {}, {}, None, f"http://127.0.0.1:{free_port()}"],
+    )
+    return Registrations(uri, with_alias, without_alias, embedded, (error, temporary))
+
+
+def _said(folder: Path, *orders: list[object]) -> list[Any]:
     ran = subprocess.run(
         [sys.executable, "-c", PROGRAM], input=json.dumps(orders), text=True, capture_output=True, check=True,
         timeout=DEADLINE_SECONDS, cwd=folder, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )  # fmt: skip
-    said: list[object] = json.loads(ran.stdout.splitlines()[-1])
-    return said
+    return list(json.loads(ran.stdout.splitlines()[-1]))
 
 
 def test_a_registration_keeps_figures_and_tags_and_moves_the_alias_only_when_it_has_one(
-    mlflow: MlflowServer, name: str, tmp_path: Path
+    mlflow: MlflowServer, registrations: Registrations
 ) -> None:
-    head = str(write_head(tmp_path / "head", "positive"))
-    figures, tags, params = {"accuracy": 0.91}, {"data": "two hundred texts"}, {"epochs": "3"}
-    said = registered(
-        tmp_path,
-        [head, name, figures, tags, "production", mlflow.url, params],
-        [head, name, figures, tags, None, mlflow.url],
-    )
-    assert said == ["1", "2"]
-    version = mlflow.get("registered-models/alias", name=name, alias="production")["model_version"]
+    assert (registrations.with_alias, registrations.without_alias) == ("1", "2")
+    version = mlflow.get("registered-models/alias", name=NAME, alias="production")["model_version"]
     assert version["version"] == "1"
     assert {"key": "data", "value": "two hundred texts"} in version["tags"]
     run = mlflow.get("runs/get", run_id=version["run_id"])["run"]
@@ -66,23 +89,20 @@ def test_a_registration_keeps_figures_and_tags_and_moves_the_alias_only_when_it_
     assert run["data"]["params"] == [{"key": "epochs", "value": "3"}]
 
 
-def test_a_registration_with_nobody_there_ends_soon_and_says_so(tmp_path: Path) -> None:
-    head = str(write_head(tmp_path / "head", "positive"))
-    said = registered(tmp_path, [head, "sentiment", {}, {}, None, f"http://127.0.0.1:{free_port()}"])
-    assert said[0] == "SourceUnreachableError"
-    assert said[2] is True
+def test_a_registration_with_nobody_there_says_so(registrations: Registrations) -> None:
+    assert registrations.with_nobody_there == ("SourceUnreachableError", True)
 
 
 @pytest.mark.anyio
-async def test_what_was_registered_in_an_embedded_registry_is_followed_without_a_server(tmp_path: Path) -> None:
-    head = str(write_head(tmp_path / "head", "neutral"))
-    uri = f"sqlite:///{tmp_path}/registry.db"
-    assert registered(tmp_path, [head, "sentiment", {}, {}, "production", uri]) == ["1"]
-    spec = ModelSpec("sentiment", "mlflow:models:/sentiment", Task.CLASSIFY, RuntimeName.TEXT_CLASSIFIER)
-    fetcher = ProcessFetcher(load_settings(data=tmp_path / "data", mlflow_tracking_uri=uri))
+async def test_what_was_registered_in_an_embedded_registry_is_followed_without_a_server(
+    registrations: Registrations, tmp_path: Path
+) -> None:
+    assert registrations.embedded == "1"
+    spec = ModelSpec("sentiment", f"mlflow:models:/{NAME}", Task.CLASSIFY, RuntimeName.TEXT_CLASSIFIER)
+    fetcher = ProcessFetcher(load_settings(data=tmp_path, mlflow_tracking_uri=registrations.embedded_uri))
     try:
         version = await fetcher.fetch(spec, Want.LATEST, lambda stage, done, total: None)
-        for rest, said in (("sentiment@nobody", "no alias nobody"), ("sentiment/2", "no version 2"),
+        for rest, said in ((f"{NAME}@nobody", "no alias nobody"), (f"{NAME}/2", "no version 2"),
                            ("other", "no registered model named other")):  # fmt: skip
             with pytest.raises(SourceNotFoundError, match=said):
                 await fetcher.look(ModelSpec("sentiment", f"mlflow:models:/{rest}"))
