@@ -21,6 +21,8 @@ from greenroom.words import (
     LoadError,
     ModelSpec,
     ModelVersion,
+    RuntimeName,
+    Task,
 )  # fmt: skip
 
 pytestmark = pytest.mark.anyio
@@ -276,3 +278,32 @@ async def test_a_text_beyond_256_words_is_cut_and_said_to_be(stage: Stage) -> No
     assert vectors.truncated == (1,)
     assert vectors.data[:1536] == vectors.data[1536:3072]
     assert vectors.tokens == (256, 256, 0)
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels"),
+    [((), ["negative", "neutral", "positive"]), (("worst", "bad", "good", "best"), ["worst", "bad", "best"])],
+)
+async def test_a_model_that_classifies_answers_with_the_mood_of_the_words(
+    classes: tuple[str, ...], labels: list[str]
+) -> None:
+    engine = ScriptedEngine(StandingClock())
+    engine.model("mood").classes = classes
+    engine.model("mood").become_ready()
+    spec = ModelSpec("mood", "path:nowhere", Task.CLASSIFY, RuntimeName.TEXT_CLASSIFIER)
+    host = await engine.load(spec, VERSION, {}, lambda step: None)
+    answer = await host.embed(["Terrible, I hate it", "A box", "Good! I love it"], None)
+    numbers, width = array("f", answer.data), len(host.info.classes)
+    rows = [numbers[start : start + width] for start in range(0, len(numbers), width)]
+    assert [host.info.classes[row.index(max(row))] for row in rows] == labels
+    assert all(sum(row) == pytest.approx(1) for row in rows)
+    assert answer.dimension == host.info.dimension == width
+
+
+async def test_a_tabular_model_says_its_columns_and_one_that_embeds_has_none() -> None:
+    engine = ScriptedEngine(StandingClock())
+    for name, runtime in (("table", RuntimeName.TABULAR), ("minilm", RuntimeName.SENTENCE_TRANSFORMERS)):
+        engine.model(name).become_ready()
+        task = Task.CLASSIFY if runtime is RuntimeName.TABULAR else Task.EMBED
+        host = await engine.load(ModelSpec(name, "path:x", task, runtime), VERSION, {}, lambda step: None)
+        assert bool(host.info.columns) == bool(host.info.classes) == (runtime is RuntimeName.TABULAR)
