@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from greenroom.frames import Load
 from greenroom.host.runtime import ReportBytes, Tokens, UnreadableInputError, UnusableFilesError
 from greenroom.host.runtimes.described import read_settings, require_labels
+from greenroom.host.runtimes.skops_files import read_model, require_model_file
 from greenroom.rows import COLUMN_KINDS, NUMBER, row_faults
 from greenroom.words import DType
 
@@ -38,11 +39,9 @@ def load(order: Load, report: ReportBytes) -> TabularClassifier:
         raise UnusableFilesError(f"a tabular model has no {order.dtype}; configure dtype auto")
     folder = Path(order.folder)
     table = Table.read(folder / SETTINGS_FILE)
-    file = _model_in(folder, order.trust)
+    file = require_model_file(folder, MODEL_FILE, order.trust)
     bytes_total = file.stat().st_size
     report(0, bytes_total)
-    from greenroom.host.runtimes.skops_files import read_model
-
     model = read_model(file, order.trust)
     table.require_fits(model)
     report(bytes_total, bytes_total)
@@ -172,13 +171,6 @@ class TabularClassifier:
         if not self._all_numbers:
             return np.array(values, dtype=object)
         return np.array([[math.nan if cell is None else cell for cell in row] for row in values], dtype=np.float64)
-
-
-def _model_in(folder: Path, trusted: bool) -> Path:
-    """Raises UnusableFilesError."""
-    from greenroom.host.runtimes.skops_files import require_model_file
-
-    return require_model_file(folder, MODEL_FILE, trusted)
 
 
 def _on_one_thread(model: Any) -> Any:
