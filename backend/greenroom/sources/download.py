@@ -26,6 +26,8 @@ from greenroom.words import DiskFullError, FileCorruptError, FileMissingError, M
 if TYPE_CHECKING:
     import httpx
 
+    from greenroom.sources.http_file import HttpFile
+
 PARALLEL_FILES = 4
 _LOOK_SECONDS = 0.1
 """How soon the end of all interest is noticed while every file waits for its server."""
@@ -64,6 +66,7 @@ class Download:
     def __init__(self, spec: ModelSpec, origin: str, folder: Path, job: Job, patience: Patience = USUAL) -> None:
         self._spec, self._origin, self._folder = spec, origin, folder
         self._job, self._patience = job, patience
+        self._coming: list[HttpFile] = []
 
     def run(self, wanted: Sequence[WantedFile]) -> tuple[tuple[ModelFile, ...], dict[str, str]]:
         """Have all files; the version's files, and of each archive the SHA-256.
@@ -100,6 +103,8 @@ class Download:
                 self._await(list(futures.values()))
             finally:
                 failed.set()
+                for coming in list(self._coming):
+                    coming.abort()
                 pool.shutdown(wait=False, cancel_futures=True)
         return {path: future.result() for path, future in futures.items()}
 
@@ -127,7 +132,9 @@ class Download:
 
         assert client is not None  # noqa: S101 - there is one as soon as a file needs it
         progress = Progress(partial(tally.reached, file.path), partial(tally.expect, file.path))
-        return HttpFile(client, file, file.how, job, self._patience).bring(target, progress, check)
+        coming = HttpFile(client, file, file.how, job, self._patience)
+        self._coming.append(coming)
+        return coming.bring(target, progress, check)
 
     def _written(self, file: WantedFile, target: Path, tally: Tally, job: Job) -> str:
         """A file that the source's own client writes."""

@@ -5,6 +5,7 @@ end of its socket."""
 from __future__ import annotations
 
 import argparse
+import os
 import socket
 import threading
 import traceback
@@ -87,7 +88,9 @@ def main() -> None:
     arguments = parser.parse_args()
     leave_signals_to_the_front()
     end_with_parent(arguments.parent_pid)
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # else its client asks the hub more than we ask it
     Service(socket.socket(fileno=arguments.fd)).run()
+    os._exit(0)  # threads that wait for a slow server are not waited for
 
 
 if __name__ == "__main__":

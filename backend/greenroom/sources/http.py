@@ -17,7 +17,8 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
 """Longest silence in the middle of an answer."""
 MAX_REDIRECTS = 10
-_PLAIN_ALLOWED = "greenroom_plain_http"
+_PLAIN_HOST = "greenroom_plain_host"
+"""The host that was asked on plain http from the start, so that it may lead on to itself; httpx carries it along."""
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -44,16 +45,15 @@ def open_client(connections: int = 4) -> httpx.Client:
 
 def request(client: httpx.Client, method: str, how: Http, headers: dict[str, str] | None = None) -> httpx.Request:
     """A request for the file of `how`."""
-    plain = {_PLAIN_ALLOWED: how.url.startswith("http:")}
-    return client.build_request(method, how.url, headers={**how.headers, **(headers or {})}, extensions=plain)
+    made = client.build_request(method, how.url, headers={**how.headers, **(headers or {})})
+    made.extensions[_PLAIN_HOST] = made.url.host if made.url.scheme == "http" else ""
+    return made
 
 
 def _refuse_plain(request: httpx.Request) -> None:
-    allowed = request.url.scheme == "https" or request.extensions.get(_PLAIN_ALLOWED) or is_loopback(request.url.host)
-    if not allowed:
-        raise SourceError(
-            f"The server led on to plain http at {request.url.host}, where anybody could change the files."
-        )
+    host = request.url.host
+    if request.url.scheme == "http" and host != request.extensions.get(_PLAIN_HOST) and not is_loopback(host):
+        raise SourceError(f"The server led on to plain http at {host}, where anybody could change the files.")
 
 
 def is_loopback(host: str) -> bool:

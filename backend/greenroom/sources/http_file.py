@@ -7,7 +7,9 @@ A file whose hash is wrong is had once more from its first byte, in case it was 
 
 from __future__ import annotations
 
+import contextlib
 import re
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +43,15 @@ class HttpFile:
         self._client, self._file, self._how = client, file, how
         self._job, self._patience = job, patience
         self._bytes = file.bytes
+        self._answer: httpx.Response | None = None
+
+    def abort(self) -> None:
+        """Wake a thread that waits for more of the body: cut its connection. For other threads, after the stop."""
+        answer = self._answer
+        connection = answer.extensions["network_stream"].get_extra_info("socket") if answer else None
+        if connection is not None:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)  # below TLS, which is its reader's alone
 
     def bring(self, target: Path, progress: Progress, check: Callable[[str, Path, int], str | None]) -> str:
         """Have the file at `target`; its SHA-256. `check` takes SHA-256, where the bytes are and how many, and says
@@ -81,12 +92,14 @@ class HttpFile:
         if part.size and part.size == self._bytes:
             return
         response = send(self._client, request(self._client, "GET", self._how, self._range(part)), stream=True)
+        self._answer = response
         try:
             self._begin(response, part)
             if self._bytes is not None:
                 progress.expect(self._bytes)
             self._take(response, part, progress)
         finally:
+            self._answer = None
             response.close()
         if self._bytes is not None and part.size != self._bytes:
             raise TryAgainError(f"{response.url.host} sent {part.size} of {self._bytes} bytes of {self._file.path}")

@@ -162,6 +162,13 @@ def locked(path: Path, job: Job) -> Iterator[None]:
         yield  # closing the file lets go of the lock
 
 
+@contextlib.contextmanager
+def locked_now(path: Path) -> Iterator[bool]:
+    """Hold the lock of this file, if nobody else does; whether it worked."""
+    with path.open("a") as file:
+        yield try_lock(file.fileno())
+
+
 def try_lock(descriptor: int) -> bool:
     """Whether the open file is ours alone now; it is until it is closed."""
     if fcntl is None:

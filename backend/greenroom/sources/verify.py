@@ -7,7 +7,6 @@ counts bytes as it goes, and looks between two chunks whether anybody still want
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 import stat
@@ -29,6 +28,8 @@ async def verified(spec: ModelSpec, locate: Callable[[], Claim], report: Progres
     """Run `locate` and hash what it claims, in a thread; `report` is called on the event loop, in order.
 
     Raises what `locate` raises, FileMissingError, FileCorruptError, SourceError."""
+    import asyncio  # not for the fetch process, which has no loop
+
     loop, stopped = asyncio.get_running_loop(), threading.Event()
 
     def deliver(done: int, total: int) -> None:

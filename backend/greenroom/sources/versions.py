@@ -17,7 +17,7 @@ from greenroom.sources.job import Job
 from greenroom.sources.manifest import digest
 from greenroom.sources.plan import Place, Plan
 from greenroom.sources.seam import Found, Want
-from greenroom.sources.shelf import Manifest, Shelf, claim_of, lock_of, locked, partial_of
+from greenroom.sources.shelf import Manifest, Shelf, claim_of, lock_of, locked, locked_now, partial_of
 from greenroom.sources.space import embedding_space
 from greenroom.sources.table import LOCAL, source_of, split
 from greenroom.sources.verify import verify
@@ -60,8 +60,9 @@ class Versions:
         freed, shelf = 0, Shelf(self._place.data, spec.name)
         kept = _kept(spec, shelf, keep)
         for folder, _manifest in shelf.all():
-            if folder not in kept:
-                freed += shelf.drop(folder)
+            with locked_now(lock_of(folder)) as idle:
+                if idle and folder not in kept:
+                    freed += shelf.drop(folder)
         return freed
 
     def _one(self, spec: ModelSpec, want: Want | str, job: Job, encoder: bool = False) -> ModelVersion:
