@@ -56,9 +56,21 @@ def _serve(options: argparse.Namespace) -> int:
     ):  # fmt: skip
         if value is not None:
             os.environ[name] = str(value)  # so that any app factory sees it, ours or not
+    _import_structlog_alone()
     from greenroom.server import serve
 
     return serve(options.app)
+
+
+def _import_structlog_alone() -> None:
+    """structlog imports rich where there is one, for tracebacks that our logs do not have: a tenth of the half second
+    within which the server answers. Whoever serves an app that uses rich can import it all the same."""
+    absent: dict[str, Any] = {} if "rich" in sys.modules else {"rich": None}
+    sys.modules.update(absent)
+    import structlog  # noqa: F401 - for the effect
+
+    for name in absent:
+        del sys.modules[name]
 
 
 def _schema(options: argparse.Namespace) -> int:
