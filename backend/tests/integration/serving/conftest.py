@@ -21,8 +21,8 @@ def deadly_zygote(monkeypatch: pytest.MonkeyPatch) -> None:
     """Zygotes with the deadly runtime."""
 
     def command(module: str, *arguments: str) -> list[str]:
-        assert module == "greenroom.host.zygote"
-        return PYTHON_COMMAND("tests.integration.serving.deadly_zygote", *arguments)
+        deadly = "tests.integration.serving.deadly_zygote" if module == "greenroom.host.zygote" else module
+        return PYTHON_COMMAND(deadly, *arguments)
 
     monkeypatch.setattr(zygote_process, "python_command", command)
 

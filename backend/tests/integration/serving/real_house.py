@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from greenroom.engine.local import LocalEngine
@@ -41,6 +41,17 @@ class RealHouse:
         host = self.greenroom.keepers[NAME].host
         assert host is not None
         return host.info.pid
+
+    def kill_host(self) -> None:
+        kill(self.host_pid)
+
+    def allow_space_change(self, allowed: bool) -> None:
+        keeper = self.greenroom.keepers[NAME]
+        keeper.spec = replace(keeper.spec, allow_space_change=allowed)
+
+    def limit_loads(self, seconds: float) -> None:
+        keeper = self.greenroom.keepers[NAME]
+        keeper.spec = replace(keeper.spec, load_timeout_seconds=seconds)
 
     @property
     def zygote_pid(self) -> int:
@@ -88,7 +99,7 @@ async def open_house(folder: Path, patience: Patience = PATIENCE) -> AsyncIterat
     version.mkdir()
     (version / "weights.bin").write_bytes(b"weights")
     engine = LocalEngine(folder, patience=patience)
-    spec = ModelSpec(NAME, f"path:{version}", max_tokens_per_batch=64)
+    spec = ModelSpec(NAME, f"path:{version}", max_tokens_per_batch=64, allow_space_change=True)
     greenroom = Greenroom(load_settings(data=folder / "data"), (spec,), engine)
     async with greenroom.running():
         yield RealHouse(greenroom, engine, version)
