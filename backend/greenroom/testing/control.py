@@ -190,7 +190,9 @@ def _progress_shown(greenroom: Greenroom, name: str) -> Callable[[], int]:
     def shown() -> int:
         now = greenroom.clock.monotonic()
         state: InitState = greenroom.board.readiness.snapshot((name,), seq=1, at=0.0, now=now)
-        return state.models[0].progress
+        model = state.models[0]
+        coming = model.target if model.target is not None and model.target.error is None else None
+        return (coming or model).progress  # a script plays the load under way, also one beside a version that serves
 
     return shown
 
