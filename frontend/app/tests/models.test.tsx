@@ -43,7 +43,7 @@ test("a serving model is shown with its version, its memory and where it runs", 
   expect(card().getByText("Ready")).toBeTruthy();
   expect(card().getByText(/^follows/).textContent).toBe("follows production");
   expect(fact("Memory")).toBe("412 MB");
-  expect(fact("Runs on")).toBe("cpu, float32, process 4711");
+  expect(fact("Runs on")).toBe("cpu, float32");
   expect(fact("Previous")).toBeUndefined();
   expect(screen.getByText(/in memory/).textContent).toMatch(/^1 of 1 in memory, 412 MBat most 5 at a time/);
 });
@@ -158,7 +158,7 @@ test("nobody is asked while the page is hidden, and at once when it is seen agai
 
 test("the page with everything on it is accessible", async () => {
   const { page } = await openModels(
-    statusOf(FULL, reportOf({ state: stateOf("other", { phase: "failed" }) })),
+    statusOf(FULL, { ...FULL, state: stateOf("other", { phase: "failed" }) }),
   );
   for (const details of page.container.querySelectorAll("details")) details.open = true;
   await userEvent.click(card().getByRole("button", { name: /^Roll back/ }));

@@ -11,6 +11,7 @@ export function Facts({ report, state }: ModelProps) {
     ["Calls in use", report.resident && callsOf(report)],
     ["Ready since", report.loaded_at && <time dateTime={report.loaded_at}>{when(report.loaded_at)}</time>],
     ["Runs on", runsOn(report)],
+    ["Process", report.pid],
     ["Previous", previous],
     ["Times loaded", report.loads > 0 && String(report.loads)],
     ["Vectors", state.task === "embed" && report.dimension && `${report.dimension} numbers`],
@@ -27,9 +28,11 @@ export function Facts({ report, state }: ModelProps) {
   );
 }
 
+const WIDE = new Set(["Classes", "Source"]);
+
 function Fact({ name, value }: { name: string; value: ReactNode }) {
   return (
-    <div className={name === "Source" ? "wide-fact" : undefined}>
+    <div className={WIDE.has(name) ? "wide-fact" : undefined}>
       <dt>{name}</dt>
       <dd>{value}</dd>
     </div>
@@ -41,6 +44,6 @@ function callsOf({ busy_calls, idle_seconds }: ModelReport): string {
   return `0, idle for ${duration(Math.max(1, Math.round(idle_seconds)))}`;
 }
 
-function runsOn({ device, dtype, pid }: ModelReport): string {
-  return [device, dtype, pid !== null && `process ${pid}`].filter(Boolean).join(", ");
+function runsOn({ device, dtype }: ModelReport): string {
+  return [device, dtype].filter(Boolean).join(", ");
 }

@@ -2,19 +2,19 @@ import type { StageName } from "@greenroom/client";
 import type { MeasuredLoad } from "./LoadTimes";
 import { loadSeconds, STAGES, when } from "./words";
 
-/** The chart's numbers. It may be wider than a phone, so it scrolls inside itself, by keyboard too. */
-export function LoadTable({
-  loads,
-  stages,
-}: {
+interface LoadTableProps {
+  model: string;
   loads: readonly MeasuredLoad[];
   stages: readonly StageName[];
-}) {
+}
+
+/** The chart's numbers. It may be wider than a phone, so it scrolls inside itself, by keyboard too. */
+export function LoadTable({ model, loads, stages }: LoadTableProps) {
   return (
     <details className="load-table">
       <summary>As a table</summary>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard. */}
-      <section className="scroll" aria-label="Load times as a table" tabIndex={0}>
+      <section className="scroll" aria-label={`Load times of ${model}`} tabIndex={0}>
         <table>
           <thead>
             <tr>

@@ -1,5 +1,4 @@
 import type { LoadSeconds, StageName } from "@greenroom/client";
-import { useId } from "react";
 import { LoadTable } from "./LoadTable";
 import { loadSeconds, STAGES, when } from "./words";
 
@@ -15,15 +14,14 @@ export interface MeasuredLoad {
 }
 
 /** How long each load took, its stages one after the other on one scale, the latest first; and the same as a table. */
-export function LoadTimes({ loads }: { loads: readonly LoadSeconds[] }) {
-  const heading = useId();
+export function LoadTimes({ model, loads }: { model: string; loads: readonly LoadSeconds[] }) {
   const shown = loads.slice(-SHOWN).map(measured).reverse();
   const longest = Math.max(...shown.map(({ total }) => total));
   if (shown.length === 0 || longest <= 0) return null;
   const stages = namesOf(shown);
   return (
-    <section className="loads" aria-labelledby={heading}>
-      <h3 id={heading}>Load times</h3>
+    <div>
+      <h3>Load times</h3>
       <ol className="load-bars">
         {shown.map((load) => (
           <li key={load.key}>
@@ -35,8 +33,8 @@ export function LoadTimes({ loads }: { loads: readonly LoadSeconds[] }) {
         ))}
       </ol>
       <Legend stages={stages} />
-      <LoadTable loads={shown} stages={stages} />
-    </section>
+      <LoadTable model={model} loads={shown} stages={stages} />
+    </div>
   );
 }
 

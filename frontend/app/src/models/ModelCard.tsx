@@ -24,7 +24,7 @@ export function ModelCard({ report, state, onChange }: ModelProps & { onChange()
       <Underway state={state} isIdle={isIdle(report, state)} />
       <RefusedVersions versions={report.refused_versions} />
       <Facts report={report} state={state} />
-      <LoadTimes loads={report.load_history} />
+      <LoadTimes model={state.name} loads={report.load_history} />
       <div className="folds">
         <Gate gate={report.gate} />
         <Files files={report.files} />

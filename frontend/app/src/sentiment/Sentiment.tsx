@@ -82,9 +82,9 @@ function TextField({ text, onChange }: { text: string; onChange(text: string): v
 function GoodFor() {
   return (
     <p className="hint good-for">
-      Made for short English texts: reviews, feedback, support mail. It looks at a text as a whole, so that
-      mixed feelings come out as one label, and it does not hear irony. A score says how sure the model is,
-      not how strong the feeling is.
+      Made for short English texts: reviews, feedback, support mail. The model that ships with Greenroom
+      labels about four in five that it has not seen as a person did; irony and mixed feelings mislead it. A
+      score says how sure it is, not how strong the feeling is.
     </p>
   );
 }
