@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import subprocess
+from collections.abc import Mapping
 
 import msgspec
 import structlog
@@ -36,14 +37,15 @@ class FetchProcess:
         self._reading = asyncio.create_task(self._read(reader), name="greenroom-fetch")
 
     @classmethod
-    async def start(cls, start: wire.Start) -> FetchProcess:
-        """Start the process, and tell it what it has to know. Raises OSError."""
+    async def start(cls, start: wire.Start, environment: Mapping[str, str] | None = None) -> FetchProcess:
+        """Start the process, and tell it what it has to know. `environment`: instead of ours. Raises OSError."""
         ours, theirs = socket.socketpair()
         with theirs:
             arguments = ("--fd", str(theirs.fileno()), "--parent-pid", str(os.getpid()))
             process = subprocess.Popen(  # noqa: S603, ASYNC220 - our own; Linux ends it with the thread that started it
                 python_command("greenroom.sources.fetch", *arguments),
                 stdin=subprocess.DEVNULL, stdout=2, pass_fds=(theirs.fileno(),),
+                env=environment,
             )  # fmt: skip
         ours.setblocking(False)
         reader, writer = await asyncio.open_connection(sock=ours, limit=wire.MAX_LINE_BYTES)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections.abc import Collection
-from typing import TYPE_CHECKING
 
+from pydantic_settings import DotEnvSettingsSource
+
+from greenroom.settings import Settings
 from greenroom.sources import wire
 from greenroom.sources.fetch_process import FetchProcess
 from greenroom.sources.seam import Found, Report, Want
 from greenroom.words import ModelSpec, ModelVersion, SourceError
 
-if TYPE_CHECKING:
-    from greenroom.settings import Settings
-
 IDLE_SECONDS = 10.0
+_FROM_DOTENV = (
+    "HF_", "MLFLOW_", "AWS_", "AZURE_", "GOOGLE_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_",
+)  # fmt: skip
+"""What the clients of hubs and stores read from the environment, and an operator may write into `.env` all the same."""
 
 
 class ProcessFetcher:
@@ -78,7 +82,7 @@ class ProcessFetcher:
                 self._idle.cancel()
             if self._process is None or not self._process.alive:
                 try:
-                    self._process = await FetchProcess.start(self._start)
+                    self._process = await FetchProcess.start(self._start, _environment())
                 except OSError as error:
                     raise SourceError(
                         f"The process that fetches models cannot be started: {error.strerror}."
@@ -103,3 +107,10 @@ class ProcessFetcher:
             task = asyncio.create_task(process.close())
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
+
+
+def _environment() -> dict[str, str]:
+    """Ours, and what only `.env` has of the variables that the fetch process's libraries read."""
+    written = DotEnvSettingsSource(Settings).env_vars
+    meant = {name: value for name, value in written.items() if value and name.startswith(_FROM_DOTENV)}
+    return {**meant, **os.environ}

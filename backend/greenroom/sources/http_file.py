@@ -8,6 +8,7 @@ A file whose hash is wrong is had once more from its first byte, in case it was 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import re
 import socket
 from collections.abc import Callable
@@ -42,6 +43,7 @@ class HttpFile:
     def __init__(self, client: httpx.Client, file: WantedFile, how: Http, job: Job, patience: Patience) -> None:
         self._client, self._file, self._how = client, file, how
         self._job, self._patience = job, patience
+        self._address = hashlib.sha256(how.url.encode()).hexdigest()
         self._bytes = file.bytes
         self._answer: httpx.Response | None = None
 
@@ -60,10 +62,10 @@ class HttpFile:
         try:
             self._whole(part, progress)
             if check(part.hasher.hexdigest(), part.path, part.size):
-                part.restart(self._how.url, "")
+                part.restart(self._address, "")
                 self._whole(part, progress)
             if wrong := check(part.hasher.hexdigest(), part.path, part.size):
-                part.restart(self._how.url, "")
+                part.restart(self._address, "")
                 raise FileCorruptError(wrong)
             return part.finish()
         finally:
@@ -111,12 +113,12 @@ class HttpFile:
 
     def _may_resume(self, part: Part) -> bool:
         promised = bool(self._file.sha256 or self._file.git_blob)
-        return part.state.url == self._how.url and (bool(part.state.etag) or promised)
+        return part.state.address == self._address and (bool(part.state.etag) or promised)
 
     def _begin(self, response: httpx.Response, part: Part) -> None:
         """Hold the answer's head against what is there; throw that away where it does not fit."""
         if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-            part.restart(self._how.url, "")
+            part.restart(self._address, "")
             raise TryAgainError(f"{self._file.path} is another file now")
         refuse(response, self._file.path, self._how.forbidden)
         etag = response.headers.get("ETag", "")
@@ -125,7 +127,7 @@ class HttpFile:
         if response.status_code == httpx.codes.PARTIAL_CONTENT:
             total = self._continued(response, part, etag)
         else:
-            part.restart(self._how.url, "" if etag.startswith("W/") else etag)
+            part.restart(self._address, "" if etag.startswith("W/") else etag)
             total = _length(response)
         self._settle(total)
 
@@ -133,7 +135,7 @@ class HttpFile:
         found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
         fits = found and int(found[1]) == part.size and self._range(part)
         if not found or not fits or (part.state.etag and etag and etag != part.state.etag):
-            part.restart(self._how.url, "")
+            part.restart(self._address, "")
             raise TryAgainError(f"{response.url.host} sent another piece of {self._file.path} than it was asked for")
         return None if found[2] == "*" else int(found[2])
 

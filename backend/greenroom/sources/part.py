@@ -20,7 +20,8 @@ CHUNK_BYTES = 1 << 20
 class State(msgspec.Struct, frozen=True):
     """What is known of a `.part` file, or of the whole file that it has become."""
 
-    url: str = ""
+    address: str = ""
+    """SHA-256 of the URL: that itself may be signed, and is nobody's to read."""
     etag: str = ""
     """Of the answer that the bytes came from; a strong one or none."""
     sha256: str = ""
@@ -53,11 +54,11 @@ class Part:
             self.size += len(chunk)
             read(self.size)
 
-    def restart(self, url: str, etag: str) -> None:
+    def restart(self, address: str, etag: str) -> None:
         """Throw the bytes away; those that come are of this answer."""
         self._file.truncate(0)
         self.hasher, self.size = hashlib.sha256(), 0
-        self.state = State(url, etag)
+        self.state = State(address, etag)
         write_state(self._target, self.state)
 
     def append(self, chunk: bytes) -> None:
@@ -72,7 +73,7 @@ class Part:
         """Make it the whole file, for good; its SHA-256."""
         sha256 = self.hasher.hexdigest()
         os.fsync(self._file.fileno())
-        write_state(self._target, State(self.state.url, self.state.etag, sha256))
+        write_state(self._target, State(self.state.address, self.state.etag, sha256))
         os.replace(self.path, self._target)
         sync_folder(self._target.parent)
         return sha256

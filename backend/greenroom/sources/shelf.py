@@ -80,7 +80,7 @@ class Shelf:
 
     def last(self, source: str) -> tuple[Path, Manifest] | None:
         """The version that `source` gave last, if it is still whole."""
-        given = self._last().get(source)
+        given = self._last().get(_hashed(source))
         folder = self.root / given.folder if given and Path(given.folder).name == given.folder else None
         manifest = self.read(folder) if folder else None
         return (folder, replace_stage(manifest, given.stage)) if folder and given and manifest else None
@@ -88,9 +88,9 @@ class Shelf:
     def give(self, source: str, folder: Path, stage: str | None, job: Job) -> None:
         """Remember that `source` gives the version in `folder` from now on."""
         given = _Given(folder.name, stage)
-        if self._last().get(source) != given:
+        if self._last().get(_hashed(source)) != given:
             with locked(self.root / "last.lock", job):
-                write_whole(self.root / _LAST, msgspec.json.encode({**self._last(), source: given}))
+                write_whole(self.root / _LAST, msgspec.json.encode({**self._last(), _hashed(source): given}))
 
     def keep(self, folder: Path, manifest: Manifest) -> None:
         """Make `<folder>.partial` the version of `manifest`, for good."""
@@ -123,6 +123,10 @@ class Shelf:
             return _last.decode((self.root / _LAST).read_bytes())
         except (OSError, msgspec.DecodeError):
             return {}
+
+
+def _hashed(source: str) -> str:
+    return hashlib.sha256(source.encode()).hexdigest()
 
 
 def replace_stage(manifest: Manifest, stage: str | None) -> Manifest:

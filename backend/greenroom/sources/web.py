@@ -15,6 +15,8 @@ from greenroom.sources.plan import Http, Place, Plan, WantedFile
 from greenroom.words import ConfigError, ModelSpec
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_NO_HEAD = frozenset({403, 405, 501})
+"""Servers that do not know HEAD, and links that were signed for GET alone: there the head of a GET will do."""
 _FORBIDDEN = "Use a link that works without a login, such as a signed one."
 
 
@@ -64,6 +66,9 @@ def _head(url: str) -> httpx.Response:
     with open_client() as client:
         try:
             response = send(client, request(client, "HEAD", Http(url)))
+            if response.status_code in _NO_HEAD:
+                response = send(client, request(client, "GET", Http(url)), stream=True)
+                response.close()
             refuse(response, file_name(url), _FORBIDDEN)
         except TryAgainError as error:
             raise unreachable(error) from error

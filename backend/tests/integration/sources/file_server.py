@@ -29,6 +29,10 @@ class Fault:
     """The connection is closed after so many bytes of the body."""
     body: bytes | None = None
     """Sent for the file's own."""
+    same_etag: bytes | None = None
+    """The ETag is that of this content."""
+    length: bool = True
+    """Whether the answer says how long it is."""
     gate: threading.Event | None = None
     """Waited for after the first half of the body."""
 
@@ -50,6 +54,8 @@ class FileServer:
         self.plain_git: set[str] = set()
         """Paths that the hub keeps in git itself, not as LFS."""
         self.etags = True
+        self.heads = True
+        """Whether HEAD is known."""
         self.faults: list[Fault] = []
         """For the next answers with a file's bytes, one each."""
         self.page_faults: list[Fault] = []
@@ -163,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(fault.status or 404, b"", fault.headers)
             return
         body = body if fault.body is None else fault.body
-        etag = f'"{hashlib.sha256(body).hexdigest()[:16]}"' if self.files.etags else ""
+        etag = f'"{hashlib.sha256(fault.same_etag or body).hexdigest()[:16]}"' if self.files.etags else ""
         start = self._start(etag)
         total, rest = len(body), body[start:]
         headers = {"ETag": etag} if etag else {}
@@ -181,7 +187,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        if fault is None or fault.length:
+            self.send_header("Content-Length", str(len(body)))
+        else:
+            self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
             self._body(body, fault or Fault())

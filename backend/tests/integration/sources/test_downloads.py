@@ -315,3 +315,29 @@ def test_a_real_disk_that_is_full_is_told(small_disk: Path, server: FileServer, 
     with pytest.raises(DiskFullError):
         asking.fetch(source)
     assert asking.whole_versions() == []
+
+
+def test_a_server_that_sends_more_than_it_said_is_cut_off(asking: Asking, server: FileServer, source: str) -> None:
+    server.faults = [Fault(body=CONTENT + b"more", same_etag=CONTENT, length=False)]
+    with pytest.raises(FileCorruptError, match=r"sends more of model\.safetensors than it said"):
+        asking.fetch(source)
+
+
+def test_a_server_without_head_is_asked_another_way(asking: Asking, server: FileServer, source: str) -> None:
+    server.heads = False
+    version = asking.fetch(source)
+    server.files[f"/{NAME}"] = b"new"
+    assert asking.fetch(source).key != version.key
+
+
+def test_no_secret_of_an_address_is_written_down(asking: Asking, server: FileServer, source: str) -> None:
+    server.faults = [Fault(cut_after=1000)] + [Fault(status=500)] * 4
+    with pytest.raises(SourceUnreachableError) as caught:
+        asking.fetch(f"{source}?signature=s3cret")
+    assert "s3cret" not in str(caught.value)
+    partial = [path.read_bytes() for path in asking.shelf.rglob("*") if path.is_file()]
+    version = asking.fetch(f"{source}?signature=s3cret")
+    whole = [path.read_bytes() for path in asking.shelf.rglob("*") if path.is_file()]
+    assert partial
+    assert not any(b"s3cret" in content for content in partial + whole)
+    assert "s3cret" not in version.key + str(version.folder)

@@ -236,3 +236,18 @@ def test_a_folder_costs_no_client_library(folder: Path, tmp_path: Path) -> None:
         return (await process.communicate())[0]
 
     assert asyncio.run(go()).strip() == b"[]"
+
+
+def test_a_token_in_dotenv_reaches_the_process(
+    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.add("org/tiny", "config.json", b"{}")
+    server.token = "hf_secret"
+    (tmp_path / ".env").write_text("HF_TOKEN=hf_secret\nSOMETHING_ELSE=1\n")
+    monkeypatch.chdir(tmp_path)
+
+    async def go() -> None:
+        async with fetching(tmp_path) as fetcher:
+            assert await fetcher.fetch(ModelSpec("mine", "hf:org/tiny"), Want.LATEST, ignore)
+
+    asyncio.run(go())
