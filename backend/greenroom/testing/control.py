@@ -101,9 +101,7 @@ B = TypeVar("B", bound=OrderBody)
 Action = Callable[[ScriptedModel, B], None]
 
 
-def control_routes(
-    engine: ScriptedEngine, clock: StandingClock, fetcher: ScriptedFetcher | None = None
-) -> list[Route]:
+def control_routes(engine: ScriptedEngine, clock: StandingClock, fetcher: ScriptedFetcher | None = None) -> list[Route]:
     """The routes for `engine` and `clock`, and for `fetcher` if there is one."""
     control = _Control(engine, clock)
     return control.routes() + ([control.publishing(fetcher)] if fetcher is not None else [])
