@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -9,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from greenroom.metrics import Metrics
 from tests.unit.web.in_process import Answer, AppMaker, ask
 
+OPERATIONS = Path(__file__).parents[4] / "docs" / "operations.md"
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
@@ -104,3 +106,11 @@ def test_the_contract_says_that_it_is_a_text(make_app: AppMaker) -> None:
     answers = openapi(make_app().routes)["paths"]["/metrics"]["get"]["responses"]
     assert answers["200"]["content"] == {"text/plain": {"schema": {"type": "string"}}}
     assert "429" not in answers  # a full server is still watched
+
+
+def test_the_metrics_of_the_manual_are_those_of_the_page(make_app: AppMaker) -> None:
+    families = text_string_to_metric_families(ask(make_app(), "/metrics").body.decode())
+    there = {f"{family.name}_total" if family.type == "counter" else family.name for family in families}
+    chapter = OPERATIONS.read_text().partition("## Metrics\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`[a-z_`, ]+`) \|", chapter, re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"`([a-z_]+)`", row)} == there
