@@ -13,8 +13,9 @@ from starlette.routing import BaseRoute, WebSocketRoute
 
 from greenroom.logs import configure_logs
 from greenroom.serving.greenroom import Greenroom
-from greenroom.settings import Settings, load_settings, load_specs, unknown_variables
+from greenroom.settings import Settings, load_settings, unknown_variables
 from greenroom.sources.table import split
+from greenroom.specs import configured
 from greenroom.web import documents, embeddings, predict
 from greenroom.web.base_path import BasePath, require_free
 from greenroom.web.doors import Crowd, Doors
@@ -71,7 +72,7 @@ def mount(app: Starlette, settings: Settings | None = None) -> Greenroom:
 def _greenroom(app: Starlette, settings: Settings) -> Greenroom:
     for name, meant in unknown_variables().items():
         log.warning("unknown_setting", variable=name, **({"did_you_mean": meant} if meant else {}))
-    specs = load_specs(settings.config)
+    specs = configured(settings)
     for spec in specs:
         split(spec.source)  # a typo should stop the start, not fail a load
     for spec in specs:

@@ -103,9 +103,10 @@ def _documents() -> dict[str, dict[str, Any]]:
 
 def _doctor(options: argparse.Namespace) -> int:
     from greenroom.doctor import diagnose, render
-    from greenroom.settings import load_settings, load_specs
+    from greenroom.settings import load_settings
+    from greenroom.specs import configured
 
     settings = load_settings()
-    findings = diagnose(settings, sources=[spec.source for spec in load_specs(settings.config)])
+    findings = diagnose(settings, sources=[spec.source for spec in configured(settings)])
     print(render(findings))
     return 1 if any(finding.level == "problem" for finding in findings) else 0

