@@ -128,6 +128,8 @@ def _reloaded(answer: ReloadAnswer) -> str:
         return f"{answer.model}: version {answer.model_version} serves, which is what its source names."
     if answer.status == "failed":
         return f"{answer.model} was not changed: {_why(answer)}"
+    if answer.previous_version == answer.model_version:
+        return f"{answer.model}: version {answer.model_version} was loaded again, and serves."
     before = f", {answer.previous_version} did before" if answer.previous_version else ""
     return f"{answer.model}: version {answer.model_version} serves now{before}."
 

@@ -50,6 +50,11 @@ def problem(status: int) -> Reply:
         ("reload minilm", "POST /models/reload?name=minilm", RELOADED, "minilm: version 3 serves now, 2 did before."),
         ("reload --force", "POST /models/reload?force=true", RELOADED, "minilm: version 3 serves now, 2 did before."),
         (
+            "reload --force", "POST /models/reload?force=true",
+            ReloadAnswer(status="reloaded", model="minilm", model_version="2", previous_version="2"),
+            "minilm: version 2 was loaded again, and serves.",
+        ),
+        (
             "reload", "POST /models/reload", ReloadAnswer(status="unchanged", model="minilm", model_version="2"),
             "minilm: version 2 serves, which is what its source names.",
         ),
