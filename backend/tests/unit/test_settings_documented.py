@@ -1,4 +1,4 @@
-"""The README's table is the settings' documentation: each of them is in it, and nothing else is."""
+"""What the manuals say of settings and models is what the server takes: no more of them, and no less."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from pydantic import AliasChoices
 
-from greenroom.settings import Settings
+from greenroom.settings import Settings, load_specs, make_spec
+from greenroom.sources.environment import tables
+from greenroom.sources.table import SOURCES, split
+from greenroom.words import RuntimeName
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = {
@@ -45,3 +48,26 @@ def shown(default: object) -> str:
         if isinstance(default, float)
         else str(default)
     )
+
+
+def operations_block(language: str, begins: str) -> str:
+    """The fenced block of the operators' manual that begins like this, its placeholders filled in."""
+    text = (ROOT / "docs" / "operations.md").read_text()
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (found,) = (block for block in blocks if block.startswith(begins))
+    return str(found.replace("<64 hexadecimal digits>", "0" * 64).replace("<id>", "0123456789a"))
+
+
+def test_the_models_of_the_manual_can_be_configured(tmp_path: Path) -> None:
+    config = tmp_path / "greenroom.toml"
+    config.write_text(operations_block("toml", "[models."))
+    specs = load_specs(config)
+    assert {split(spec.source)[0] for spec in specs} == set(SOURCES) - {"http"}
+
+
+def test_the_variables_of_the_manual_name_models() -> None:
+    lines = operations_block("sh", "MODEL_").splitlines()
+    named = tables(dict(line.split("=", 1) for line in lines))
+    assert {name: make_spec(name, name, table).runtime for name, table in named.items()} == {
+        "mood": RuntimeName.TEXT_CLASSIFIER, "wine": RuntimeName.TABULAR,
+    }  # fmt: skip
