@@ -35,15 +35,16 @@ export function embed(caller: Caller, request: EmbedRequest, options?: CallOptio
   return post(caller, "/v1/embeddings", request, options);
 }
 
+/** Lists as programs have them; the server refuses an empty one. A row: column name → value. */
+export type PredictCall = Omit<PredictRequest, "inputs"> & {
+  inputs?: readonly string[] | readonly Readonly<Record<string, number | boolean | string | null>>[] | null;
+};
+
 /**
  * `POST /predict`: a text, several texts, or for a tabular model rows (column name → value). Rejects with a
  * `CallError`, also where the server made a job of it (status 202), or as the caller's `fetch` does.
  */
-export function predict(
-  caller: Caller,
-  request: PredictRequest,
-  options?: CallOptions,
-): Promise<PredictAnswer> {
+export function predict(caller: Caller, request: PredictCall, options?: CallOptions): Promise<PredictAnswer> {
   return post(caller, "/predict", request, options);
 }
 

@@ -7,6 +7,7 @@ export {
   type EmbedAnswer,
   type EmbedRequest,
   embed,
+  type PredictCall,
   type PreviewAnswer,
   type PreviewRequest,
   predict,
