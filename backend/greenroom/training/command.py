@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import csv
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from greenroom.frames import StageStep
@@ -28,6 +29,9 @@ def train(options: argparse.Namespace) -> int:
     settings = load_settings()
     folder = options.folder or settings.data / "trained" / options.name
     _require_ours(folder)
+    uri = settings.mlflow_tracking_uri if options.tracking_uri is None else options.tracking_uri
+    if uri and find_spec("mlflow") is None:
+        raise ConfigError("MLflow is not installed, and a registry needs it: pip install greenroom[mlflow]")
     data, test = _read(options)
     screen, out = console(to_errors=True), console()
     encoder = options.encoder or DEFAULT_SPEC.source
@@ -42,7 +46,6 @@ def train(options: argparse.Namespace) -> int:
     passed = _decisive(learnt).accuracy >= options.min_accuracy
     if not passed:
         screen.print(f"The accuracy is below {options.min_accuracy:g}: no alias is moved.")
-    uri = settings.mlflow_tracking_uri if options.tracking_uri is None else options.tracking_uri
     if uri:
         number = _register(folder, options, learnt, encoder, uri, options.alias if passed else None)
         moved = f"; the alias {options.alias} names it now" if options.alias and passed else ""
