@@ -12,6 +12,7 @@ One change of a model at a time. Whoever asks for the same while it is under way
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
@@ -301,8 +302,10 @@ class Changes:
     async def _activate(self, host: Host, version: ModelVersion, rolls_back: bool) -> ModelVersion | None:
         keeper, readiness, clock = self.keeper, self._board.readiness, self._board.clock
         left_version, entry = keeper.version, keeper.entry
+        begun = time.perf_counter()
         record: LoadRecord = self._board.happened(readiness.target_serves, keeper.spec.name)
         left = keeper.put(host, version)
+        pause_ms = round((time.perf_counter() - begun) * 1000, 3)
         keeper.loads += 1
         keeper.trial = None if rolls_back else Trial(clock.monotonic())
         keeper.refused_versions.forget(version.key)
@@ -311,7 +314,9 @@ class Changes:
         if not rolls_back:
             entry.pinned_against = None
         log.info(f"Model loaded successfully in {record.total_seconds:.1f}s", model=keeper.spec.name)
-        log.info(f"Swapped to model version {version.id}", model=keeper.spec.name, version=version.id)
+        log.info(
+            f"Swapped to model version {version.id}", model=keeper.spec.name, version=version.id, pause_ms=pause_ms
+        )
         self._means.metrics.swapped(keeper.spec.name, version.id)
         keeper.announce(EventName.ROLLED_BACK if rolls_back else EventName.SWAPPED, left=left_version)
         if left is not None:
