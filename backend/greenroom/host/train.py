@@ -1,4 +1,4 @@
-"""`python -m greenroom.host.train`: a process that learns one lesson (`greenroom.lesson`) and ends."""
+"""`python -m greenroom.host.train PARENT_PID`: a process that learns one lesson (`greenroom.lesson`) and ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 
 from greenroom import lesson as words
 from greenroom.frames import LoadFailed, StageStep
-from greenroom.host.process import leave_signals_to_the_front, prepare_environment
+from greenroom.host.process import end_with_parent, leave_signals_to_the_front, prepare_environment
 from greenroom.lesson import Learnt, Lesson, Line, Mistake
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ Tell = Callable[[Line], None]
 def main() -> int:
     """Returns the exit status: 1 when the lesson was not learnt."""
     leave_signals_to_the_front()
+    end_with_parent(int(sys.argv[1]))
     prepare_environment()
     tell = _take_stdout()
     from greenroom.host.runtime import UnusableFilesError

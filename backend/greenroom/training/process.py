@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 
@@ -21,7 +22,7 @@ class TrainingError(GreenroomError):
 def learn(lesson: Lesson, step: Callable[[StageStep], None]) -> Learnt:
     """Blocks until the version is written; leaves no process behind, whatever is raised. Raises TrainingError."""
     process = subprocess.Popen(  # noqa: S603 - our own module
-        python_command("greenroom.host.train"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        python_command("greenroom.host.train", str(os.getpid())), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     try:
         return _listen(process, lesson, step)
