@@ -60,7 +60,8 @@ def require_mlflow() -> Any:
 
 @contextmanager
 def our_errors() -> Iterator[None]:
-    """Let what MLflow's client and its drivers raise come out as SourceError. A full disk stays what it is."""
+    """Let what MLflow's client and its drivers raise come out as SourceError, and a missing driver as ConfigError.
+    A full disk stays what it is."""
     try:
         yield
     except GreenroomError:
@@ -76,10 +77,10 @@ def error_code(error: BaseException) -> str:
     return str(getattr(error, "error_code", ""))
 
 
-def _ours(error: Exception) -> SourceError:
+def _ours(error: Exception) -> GreenroomError:
     code = error_code(error)
     if isinstance(error, ImportError):
-        return SourceError(f"MLflow needs a driver for this MLFLOW_TRACKING_URI: the module {error.name}. Install it.")
+        return ConfigError(f"MLflow cannot reach its database or store without the module {error.name}. Install it.")
     if code in _FORBIDDEN_CODES:
         return SourceForbiddenError(FORBIDDEN)
     if code == ABSENT:
