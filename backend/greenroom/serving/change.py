@@ -26,10 +26,11 @@ from greenroom.protocol.snapshot import ModelError, StageName
 from greenroom.protocol.socket import EventName
 from greenroom.readiness.history import LoadRecord
 from greenroom.serving.gate import judge, space_check, why_not
-from greenroom.serving.keeper import Keeper, describe, unforeseen
+from greenroom.serving.keeper import Keeper
 from greenroom.serving.means import Means
 from greenroom.serving.origin import is_local, origin
 from greenroom.serving.room import needed_bytes
+from greenroom.serving.told import describe, unforeseen
 from greenroom.serving.trial import Trial
 from greenroom.sources.seam import Want
 from greenroom.words import (

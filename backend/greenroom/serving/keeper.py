@@ -26,13 +26,14 @@ from greenroom.serving.refused_versions import RefusedVersions
 from greenroom.serving.restart import RestartPolicy
 from greenroom.serving.room import needed_bytes
 from greenroom.serving.suspects import Suspects, key_of
+from greenroom.serving.told import describe, unforeseen
 from greenroom.serving.trial import Trial
 from greenroom.sources.seam import Want
+from greenroom.tasks import first_of
 from greenroom.words import (
     CrashLoopError,
     GreenroomError,
     HostLostError,
-    LoadError,
     ModelSpec,
     ModelVersion,
     OverloadedError,
@@ -52,18 +53,6 @@ AWAITED_SECONDS = 15.0
 """A model stays at least so long for whoever was told to come back for it."""
 BUG_PAUSE_SECONDS = 60.0
 """Pause after a bug that could not even be told: our own code must not eat the machine either."""
-
-
-def describe(error: GreenroomError) -> ModelError:
-    """The error as clients see it."""
-    return ModelError(code=error.code, message=str(error), temporary=error.temporary)
-
-
-def unforeseen(bug: Exception) -> LoadError:
-    error = LoadError("The server itself failed while it looked after this model; its log says how.")
-    error.temporary = True
-    error.__cause__ = bug
-    return error
 
 
 class Keeper:
@@ -98,13 +87,9 @@ class Keeper:
             self._wanted.set()
         self._want_next: Want | str | None = None
         self._retry = asyncio.Event()
-        self._failed = False
+        self.failed = False
         self._next_retry = 0.0
         self._source_failures = 0
-
-    @property
-    def failed(self) -> bool:
-        return self._failed
 
     @property
     def is_resident(self) -> bool:
@@ -152,7 +137,7 @@ class Keeper:
 
     def retry(self) -> None:
         """Try again now. Raises RetryRefusedError unless the model has failed, OverloadedError."""
-        if not self._failed:
+        if not self.failed:
             raise RetryRefusedError(f"{self.spec.name} has not failed: it is loading or ready. Just wait for it.")
         now = asyncio.get_running_loop().time()
         if now < self._next_retry:
@@ -165,7 +150,7 @@ class Keeper:
     def try_again(self, want: Want | str | None = None) -> None:
         """End the pause after a failure."""
         self._want_next = want or self._want_next
-        self._failed = False
+        self.failed = False
         self._retry.set()
 
     def put(self, host: Host, version: ModelVersion) -> Host | None:
@@ -214,7 +199,7 @@ class Keeper:
 
     async def _load(self) -> Host:
         readiness, name = self._board.readiness, self.spec.name
-        self._failed = False
+        self.failed = False
         self._board.happened(readiness.begin, name, self._engine.stages(self.spec))
         async with self._import_reported():
             version = await self._fetch()
@@ -388,21 +373,13 @@ class Keeper:
     async def _give_up(self, error: GreenroomError, retry_at: float | None, delay: float | None = None) -> None:
         self._board.happened(self._board.readiness.failed, self.spec.name, describe(error), retry_at)
         self.announce(EventName.FAILED, describe(error))
-        self._failed = True
+        self.failed = True
         await self._pause(delay)
 
     async def _pause(self, seconds: float | None) -> None:
         """Wait for the delay (None: for ever) or for somebody's retry, whichever comes first."""
         self._retry.clear()
-        timer = asyncio.ensure_future(self._board.clock.sleep(seconds)) if seconds is not None else None
-        asked = asyncio.ensure_future(self._retry.wait())
-        waits = [asked] if timer is None else [asked, timer]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
+        await first_of(self._retry, self._board.clock, seconds)
 
     def announce(
         self, name: EventName, error: ModelError | None = None, left: ModelVersion | None = None, version: str = ""
