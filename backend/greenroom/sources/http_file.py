@@ -121,10 +121,11 @@ class HttpFile:
             part.restart(self._address, "")
             raise TryAgainError(f"{self._file.path} is another file now")
         refuse(response, self._file.path, self._how.forbidden)
-        etag = response.headers.get("ETag", "")
+        partial = response.status_code == httpx.codes.PARTIAL_CONTENT
+        etag = response.headers.get("ETag", "") or (part.state.etag if partial else "")  # some leave it out of a 206
         if self._how.etag and etag != self._how.etag:
             raise SourceUnreachableError(f"{self._file.path} was changed while it was downloaded. It is tried again.")
-        if response.status_code == httpx.codes.PARTIAL_CONTENT:
+        if partial:
             total = self._continued(response, part, etag)
         else:
             part.restart(self._address, "" if etag.startswith("W/") else etag)
