@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path, PurePath
 
 from starlette.requests import Request
@@ -34,6 +35,7 @@ from greenroom.words import InputFault, InvalidInputError, ModelVersion, NotRead
 
 NO_STORE = {"cache-control": "no-store"}
 CHARTED_LOADS = 20
+_SECRETS = re.compile(r"(?<=//)[^/@]*@|[?#].*$")
 _NAME = (Parameter("name", "The model.", "path"),)
 _WHICH = Parameter("name", "The model; may be left out while one alone is configured or required.")
 
@@ -81,7 +83,7 @@ def _report(greenroom: Greenroom, keeper: Keeper, state: ModelState, there: set[
     files = version.files if version else ()
     idle = None if keeper.busy_calls or not keeper.used_at else asyncio.get_running_loop().time() - keeper.used_at
     return ModelReport(
-        state=state, source=_shown_source(spec.source), runtime=spec.runtime, loads=keeper.loads,
+        state=state, source=shown_source(spec.source), runtime=spec.runtime, loads=keeper.loads,
         stage=version.stage if version else None, digest=version.digest if version else None,
         space=(version.space or None) if version else None, resident=keeper.is_resident,
         loaded_at=_when(keeper.loaded_at) if keeper.is_resident else None,
@@ -112,13 +114,13 @@ def _when(at: float | None) -> str | None:
     return None if at is None else timestamp(at)
 
 
-def _shown_source(source: str) -> str:
-    """A folder is shown by its last part: where the operator keeps it is nobody's business. Nor is what an address
-    carries behind its path, for that may be a key."""
+def shown_source(source: str) -> str:
+    """A folder is shown by its last part: where the operator keeps it is nobody's business. Nor is who an address is
+    asked as, or what it carries behind its path, for both may be secrets."""
     scheme, _, rest = source.partition(":")
     if scheme == "path":
         return f"{scheme}:…/{PurePath(rest).name}"
-    return source.partition("?")[0]
+    return _SECRETS.sub("", source)
 
 
 @endpoint(
