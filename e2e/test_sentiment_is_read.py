@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -10,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from e2e.conftest import Noise
 from e2e.optional import MODEL, assert_no_sideways_scrolling
 from greenroom.testing import GreenroomServer, OverlayPage
+from greenroom.testing.plugin import GreenroomServerFactory
 
 LOVE = "This product is amazing! I love it!"
 HATE = "This is terrible and I hate it!"
@@ -89,8 +91,12 @@ def test_a_reload_keeps_the_text_and_reads_it_again(optional_server: GreenroomSe
     sentiment.expect_label("Positive")
 
 
-def test_a_server_without_the_model_says_so(server: GreenroomServer, sentiment: SentimentPage, noise: Noise) -> None:
+def test_a_server_without_the_model_says_so(
+    greenroom_server_factory: GreenroomServerFactory, tmp_path: Path, sentiment: SentimentPage, noise: Noise
+) -> None:
     noise.expected(r"status of 404", r"WebSocket connection to .*404")
+    (tmp_path / "greenroom.toml").write_text('[models.minilm]\nsource = "path:minilm"\n')
+    server = greenroom_server_factory(folder=tmp_path)
     sentiment.open(server.url)
     expect(sentiment.page.get_by_role("alert")).to_contain_text("no model named “sentiment”")
     expect(sentiment.card).to_have_count(0)
