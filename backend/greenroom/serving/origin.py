@@ -8,7 +8,7 @@ from greenroom.sources.table import LOCAL, split
 from greenroom.words import ModelSpec
 
 _NAMES = {"mlflow": "MLflow", "hf": "the hub", "https": "the web", "http": "the web", "gdrive": "Google Drive"}
-_FIXED_VERSION = re.compile(r"/\d+$")
+_FIXED_VERSION = re.compile(r"models:/[^/]+/\d+$")
 
 
 def origin(spec: ModelSpec) -> str:
