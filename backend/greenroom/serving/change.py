@@ -38,6 +38,7 @@ from greenroom.words import (
     ModelVersion,
     NoPreviousVersionError,
     NotEnoughMemoryError,
+    NotReadyError,
     PredictionError,
     Task,
     VersionRefusedError,
@@ -148,13 +149,19 @@ class Changes:
             return await self._change(Want.LATEST, force, rolls_back=False)
 
     async def _load_again(self) -> Outcome:
-        """There is nothing to load beside: let the keeper load the latest, and wait for what comes of it."""
+        """There is nothing to load beside: let the keeper load the latest, and wait a while for what comes of it.
+
+        Raises NotReadyError when it takes longer than a request may be held (GREENROOM_MAX_WAIT_SECONDS)."""
         keeper = self.keeper
         if keeper.failed:
             keeper.try_again(Want.LATEST)
         else:
             keeper.want(Want.LATEST)
-        await self._until_settled()
+        try:
+            async with asyncio.timeout(self._means.settings.max_wait_seconds):
+                await self._until_settled()
+        except TimeoutError:
+            raise NotReadyError((keeper.spec.name,)) from None
         failed = keeper.host is None
         state = self._board.posted((keeper.spec.name,)).state.models[0]
         return Outcome(

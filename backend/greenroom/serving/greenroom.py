@@ -172,7 +172,8 @@ class Greenroom:
 
     async def reload(self, name: str, *, force: bool = False) -> Outcome:
         """Look at the source now and let what it names serve; returns when the outcome is known. `force`: load it
-        again even if it serves already. Raises UnknownModelError."""
+        again even if it serves already. Raises UnknownModelError, NotReadyError (it had to be loaded from the
+        start, and that takes longer than a request may be held)."""
         self._keeper(name)
         return await self.changes[name].reload(force=force)
 

@@ -94,7 +94,7 @@ def _operation(route: Endpoint) -> dict[str, Any]:
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
     named = [
         {"name": p.name, "in": p.where, "description": p.description, "required": p.where == "path",
-         "schema": {"type": "string"}}
+         "schema": {"type": "string", **({"enum": list(p.choices)} if p.choices else {})}}
         for p in operation.parameters
     ]  # fmt: skip
     return [*named, refusals.PREFER] if operation.guarded else named

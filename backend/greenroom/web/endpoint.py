@@ -23,6 +23,8 @@ class Parameter:
     name: str
     description: str
     where: str = "query"
+    choices: tuple[str, ...] = ()
+    """What it may be; empty: any text."""
 
 
 @dataclass(frozen=True)

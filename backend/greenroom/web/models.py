@@ -22,7 +22,7 @@ from greenroom.protocol.answers import (
     UnpinAnswer,
 )  # fmt: skip
 from greenroom.protocol.base import timestamp
-from greenroom.protocol.snapshot import ModelState
+from greenroom.protocol.snapshot import InitState, ModelState
 from greenroom.readiness.history import LoadRecord
 from greenroom.serving.change import Result
 from greenroom.serving.greenroom import Greenroom
@@ -35,6 +35,7 @@ from greenroom.words import InputFault, InvalidInputError, ModelVersion, NotRead
 
 NO_STORE = {"cache-control": "no-store"}
 CHARTED_LOADS = 20
+_FLAG = ("true", "false")
 _SECRETS = re.compile(r"(?<=//)[^/@]*@|[?#].*$")
 _NAME = (Parameter("name", "The model.", "path"),)
 _WHICH = Parameter("name", "The model; may be left out while one alone is configured or required.")
@@ -140,8 +141,8 @@ async def current(request: Request) -> Response:
 
 @endpoint(
     "/models/reload",
-    Operation("Look at the source now and wait for the outcome.", {200: ReloadAnswer}, None,
-              (_WHICH, Parameter("force", "true: load it again even if it serves already.")), admin=True),
+    Operation("Look at the source now and wait for the outcome.", {200: ReloadAnswer, 425: InitState}, None,
+              (_WHICH, Parameter("force", "true: load it again even if it serves already.", choices=_FLAG)), admin=True),
     method="POST",
 )  # fmt: skip
 @require_admin
@@ -191,7 +192,8 @@ async def unpin(request: Request) -> Response:
     "/models/clear",
     Operation("Delete downloaded files that nothing serves from.", {200: ClearAnswer}, None,
               (Parameter("name", "The model; all of them when absent."),
-               Parameter("all", "true: those of serving versions, too; the next load downloads them again.")),
+               Parameter("all", "true: those of serving versions, too; the next load downloads them again.",
+                         choices=_FLAG)),
               admin=True),
     method="DELETE",
 )  # fmt: skip
@@ -234,10 +236,10 @@ def _which(request: Request) -> str:
 
 def _flag(request: Request, name: str) -> bool:
     """Raises InvalidInputError for what is neither true nor false."""
-    value = request.query_params.get(name, "false").lower()
-    if value not in ("true", "false", "1", "0"):
+    value = request.query_params.get(name, "false")
+    if value not in _FLAG:
         raise InvalidInputError(f"{name}: true or false is allowed", (InputFault("", f"{name}: true or false"),))
-    return value in ("true", "1")
+    return value == "true"
 
 
 ENDPOINTS = (models_status, current, reload, rollback, unpin, clear, retry)

@@ -52,7 +52,9 @@ expected-statuses = ["2xx", "3xx", "4xx", 503]
 expected-statuses = ["2xx", "3xx", 404, 409, 425, 429, 503]
 """
 """While a model is not ready, 425 and 503 answer what is right; they must have the shape that the contract says."""
-CONTRACT_LIMITS = {"GREENROOM_MAX_INPUTS": "2048", "GREENROOM_ADMIN_TOKEN": ADMIN_TOKEN}
+CONTRACT_LIMITS = {
+    "GREENROOM_MAX_INPUTS": "2048", "GREENROOM_ADMIN_TOKEN": ADMIN_TOKEN, "GREENROOM_MAX_WAIT_SECONDS": "0.2",
+}  # fmt: skip
 """The contract publishes the most that any server may allow."""
 
 

@@ -11,7 +11,7 @@ import pytest
 from greenroom.testing import GreenroomServer
 from greenroom.testing.plugin import GreenroomServerFactory
 from tests.integration.web.sockets import upgrade
-from tests.integration.web.test_patience import resident_bytes
+from tests.integration.web.test_patience_with_calls import resident_bytes
 
 ASK = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n"
 MEGABYTE = 1024 * 1024

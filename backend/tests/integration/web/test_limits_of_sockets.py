@@ -10,7 +10,7 @@ import pytest
 from bench.malformed_wire import close_code
 from greenroom.testing import GreenroomServer
 from tests.integration.web.sockets import masked_frame, upgrade
-from tests.integration.web.test_patience import resident_bytes
+from tests.integration.web.test_patience_with_calls import resident_bytes
 
 PING, TEXT, CLOSE = 9, 1, 8
 
