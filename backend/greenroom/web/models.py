@@ -142,7 +142,7 @@ async def current(request: Request) -> Response:
 @endpoint(
     "/models/reload",
     Operation("Look at the source now and wait for the outcome.", {200: ReloadAnswer, 425: InitState}, None,
-              (_WHICH, Parameter("force", "true: load it again even if it serves already.", choices=_FLAG)), admin=True),
+              (_WHICH, Parameter("force", "true: load it again even if it serves.", choices=_FLAG)), admin=True),
     method="POST",
 )  # fmt: skip
 @require_admin
