@@ -20,7 +20,9 @@ from greenroom.words import ErrorCode, ModelSpec
 
 
 class House:
-    def __init__(self, folder: Path, spec: ModelSpec | None = None, fetcher: ScriptedFetcher | None = None) -> None:
+    def __init__(
+        self, folder: Path, spec: ModelSpec | None = None, fetcher: ScriptedFetcher | None = None, **settings: object
+    ) -> None:
         self._folder = folder
         (folder / "model").mkdir(exist_ok=True)
         (folder / "model" / "weights.bin").write_bytes(b"weights")
@@ -28,7 +30,9 @@ class House:
         self.engine = ScriptedEngine(self.clock)
         spec = spec or ModelSpec(name="minilm", source=f"path:{folder / 'model'}", max_queued_texts=40)
         self.fetcher = fetcher or ScriptedFetcher(folder / "published")
-        self.greenroom = Greenroom(load_settings(data=folder / "data"), (spec,), self.engine, self.clock, self.fetcher)
+        self.greenroom = Greenroom(
+            load_settings(data=folder / "data", **settings), (spec,), self.engine, self.clock, self.fetcher
+        )
 
     @property
     def model(self) -> ScriptedModel:

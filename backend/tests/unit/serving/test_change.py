@@ -20,10 +20,18 @@ from tests.unit.serving.house import House
 pytestmark = pytest.mark.anyio
 
 
+MIB = 1 << 20
+
+
+def follower(folder: Path, **settings: object) -> House:
+    """One whose model follows a source that names versions."""
+    spec = ModelSpec("minilm", "mlflow:models:/minilm@production", max_queued_texts=40)
+    return House(folder, spec, **settings)
+
+
 @pytest.fixture
 def house(tmp_path: Path) -> House:
-    """One whose model follows a source that names versions."""
-    return House(tmp_path, ModelSpec("minilm", "mlflow:models:/minilm@production", max_queued_texts=40))
+    return follower(tmp_path)
 
 
 @asynccontextmanager
@@ -231,6 +239,36 @@ async def test_a_source_that_is_down_at_the_first_start_is_asked_again(house: Ho
         house.fetcher.fail(None)
         house.model.auto(0.0)
         await house.advance_until(lambda: house.snapshot.ready)
+
+
+@pytest.mark.parametrize(("tight", "result"), [("refuse", Result.FAILED), ("drain", Result.CHANGED)])
+async def test_a_version_that_does_not_fit_beside_is_refused_or_has_the_old_one_leave_first(
+    tmp_path: Path, tight: str, result: Result
+) -> None:
+    house = follower(tmp_path, swap_when_tight=tight, model_cache_bytes=200 * MIB)
+    async with serving_one(house):
+        house.model.memory_bytes = 100 * MIB  # so that the first is seen to leave too little for the second
+        house.fetcher.publish("minilm", "2")
+        outcome = await house.greenroom.reload("minilm")
+        assert (outcome.result, outcome.version) == (result, "2" if tight == "drain" else "1")
+        assert (await house.embed("text")).version == outcome.version
+        assert house.snapshot.round == (2 if tight == "drain" else 1)
+
+
+async def test_a_version_that_fails_after_the_old_one_left_brings_the_old_one_back(tmp_path: Path) -> None:
+    house = follower(tmp_path, swap_when_tight="drain", model_cache_bytes=200 * MIB)
+    async with serving_one(house):
+        house.model.memory_bytes = 100 * MIB
+        house.model.auto_off()
+        house.fetcher.publish("minilm", "2")
+        reload = asyncio.create_task(house.greenroom.reload("minilm"))
+        await house.model.loading()
+        house.model.fail(message="broken")
+        await patient(house)(lambda: house.keeper.failed or house.model.loads == 3)
+        await house.model.loading()
+        house.model.become_ready()
+        outcome = await reload
+        assert (outcome.result, outcome.version) == (Result.FAILED, "1")
 
 
 def test_defaults_of_a_spec_let_no_space_change_through() -> None:
