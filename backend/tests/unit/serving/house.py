@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from greenroom.engine.seam import Host
 from greenroom.protocol.answers import GateReport
@@ -21,7 +22,7 @@ from greenroom.words import ErrorCode, ModelSpec
 
 class House:
     def __init__(
-        self, folder: Path, spec: ModelSpec | None = None, fetcher: ScriptedFetcher | None = None, **settings: object
+        self, folder: Path, spec: ModelSpec | None = None, fetcher: ScriptedFetcher | None = None, **settings: Any
     ) -> None:
         self._folder = folder
         (folder / "model").mkdir(exist_ok=True)

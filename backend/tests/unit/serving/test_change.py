@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.anyio
 MIB = 1 << 20
 
 
-def follower(folder: Path, **settings: object) -> House:
+def follower(folder: Path, **settings: Any) -> House:
     """One whose model follows a source that names versions."""
     spec = ModelSpec("minilm", "mlflow:models:/minilm@production", max_queued_texts=40)
     return House(folder, spec, **settings)
