@@ -63,9 +63,12 @@ class Metrics:
         """By model and version; the version that came to serve last stands last."""
         self.eta_errors: dict[str, float] = {}
 
-    def loaded(self, model: str, version: str, seconds_by_stage: Mapping[str, float]) -> None:
-        """`version` became ready, to serve at once or to take over. It has a series once it serves."""
+    def loaded(self, model: str, seconds_by_stage: Mapping[str, float], eta_error: float | None = None) -> None:
+        """A version became ready, to serve at once or to take over. `eta_error`: how far the estimate was off,
+        |estimated - taken| / taken."""
         self.loads[model] += 1
+        if eta_error is not None:
+            self.eta_errors[model] = eta_error
         for stage, seconds in seconds_by_stage.items():
             total = self.load_seconds.setdefault((model, str(stage)), Total())
             total.count += 1
@@ -107,10 +110,6 @@ class Metrics:
         latency = versions[version]
         latency.buckets[bisect_left(BOUNDS_SECONDS, seconds)] += 1
         latency.seconds_sum += seconds
-
-    def eta_error(self, model: str, fraction: float) -> None:
-        """How far the last load's estimate was off: |estimated - taken| / taken."""
-        self.eta_errors[model] = fraction
 
     def _serves(self, model: str, version: str) -> None:
         """Put `version` last, and forget the versions that nobody calls any more."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from greenroom.protocol.snapshot import InitState, ModelError, StageName
 from greenroom.readiness.history import LoadHistory, LoadRecord
 from greenroom.readiness.model import Model
+from greenroom.readiness.phases import Event, PhaseError
 from greenroom.readiness.view import init_state
 from greenroom.words import ModelSpec, ModelVersion, UnknownModelError
 
@@ -72,14 +73,14 @@ class Readiness:
         target.begin(stages, now)
 
     def target_resolved(self, name: str, version: ModelVersion, now: float) -> None:
-        self._targets[name].resolved(version, now)
+        self._target(name, Event.MEASURE).resolved(version, now)
 
     def target_step(self, name: str, stage: StageName, done: float, total: float, unit: str, now: float) -> None:
-        self._targets[name].step(stage, done, total, unit, now)
+        self._target(name, Event.MEASURE).step(stage, done, total, unit, now)
 
     def target_failed(self, name: str, error: ModelError, retry_at: float | None, now: float) -> None:
         """It did not get to serve; that is shown until another one tries, or this one is forgotten."""
-        self._targets[name].failed(error, retry_at)
+        self._target(name, Event.FAIL).failed(error, retry_at)
 
     def target_forgotten(self, name: str, now: float) -> None:
         """There is no coming version any more."""
@@ -87,12 +88,13 @@ class Readiness:
 
     def target_serves(self, name: str, now: float) -> LoadRecord:
         """The coming version has taken over from the one that served, which can be rolled back to."""
-        model, target = self._model(name), self._targets[name]
-        left = model.version
-        assert target.version is not None  # noqa: S101 - a target is resolved before it is ready
-        model.swapped(target.version)
-        model.previous = left.id if left else None
+        model, target = self._model(name), self._target(name, Event.SWAP)
+        left, version = model.version, target.version
+        if not model.is_ready or version is None:
+            raise PhaseError(name, model.state, Event.SWAP)
         record = target.ready(now)
+        model.swapped(version)
+        model.previous = left.id if left else None
         del self._targets[name]
         return record
 
@@ -131,6 +133,13 @@ class Readiness:
         says changes with time alone."""
         at_rest = (model.is_ready or model.is_failed_for_good or model.is_idle for model in self._models.values())
         return not all(at_rest) or any(target.is_active for target in self._targets.values())
+
+    def _target(self, name: str, event: Event) -> Model:
+        """The coming version. Raises PhaseError when there is none."""
+        target = self._targets.get(name)
+        if target is None:
+            raise PhaseError(name, self._model(name).state, event)
+        return target
 
     def _model(self, name: str) -> Model:
         model = self._models.get(name)

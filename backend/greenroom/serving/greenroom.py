@@ -180,7 +180,7 @@ class Greenroom:
     async def rollback(self, name: str) -> Outcome:
         """Let the version before this one serve again, and hold it fast until the source names yet another one.
 
-        Raises UnknownModelError, NoPreviousVersionError."""
+        Raises UnknownModelError, NoPreviousVersionError, NotReadyError (see `reload`)."""
         self._keeper(name)
         return await self.changes[name].rollback()
 
@@ -196,11 +196,14 @@ class Greenroom:
         Raises UnknownModelError, SourceError."""
         keeper = self._keeper(name)
         entry, version = keeper.entry, keeper.version
-        kept = () if everything else (entry.active, entry.previous, version.key if version else None)
+        coming = self.changes[name].coming
+        kept = {coming.key} if coming else set()
+        if not everything:
+            kept |= {key for key in (entry.active, entry.previous, version and version.key) if key}
         if everything:
             entry.previous = entry.previous_id = None
             await self.means.ledger.save()
-        return await self.means.fetcher.clear(keeper.spec, [key for key in kept if key])
+        return await self.means.fetcher.clear(keeper.spec, kept)
 
     async def embed(self, name: str, texts: Sequence[str], deadline_seconds: float | None = None) -> Embedded:
         """Embed `texts` with model `name` (default deadline: INFERENCE_TIMEOUT_SECONDS).

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import traceback
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from math import ceil
@@ -26,7 +25,7 @@ from greenroom.serving.refused_versions import RefusedVersions
 from greenroom.serving.restart import RestartPolicy
 from greenroom.serving.room import needed_bytes
 from greenroom.serving.suspects import Suspects, key_of
-from greenroom.serving.told import describe, unforeseen
+from greenroom.serving.told import cause_of, describe, unforeseen
 from greenroom.serving.trial import Trial
 from greenroom.sources.seam import Want
 from greenroom.tasks import first_of
@@ -36,6 +35,7 @@ from greenroom.words import (
     HostLostError,
     ModelSpec,
     ModelVersion,
+    NotEnoughMemoryError,
     OverloadedError,
     RetryRefusedError,
     SourceError,
@@ -44,11 +44,10 @@ from greenroom.words import (
 
 log = structlog.get_logger("greenroom.serving")
 
-
 RETRY_INTERVAL_SECONDS = 3.0
 """People's retries of one model come no closer than this: each hashes and loads everything again."""
 SOURCE_DELAYS_SECONDS = (5.0, 10.0, 30.0, 60.0)
-"""Pauses between two tries while the source does not answer and nothing is on disk; the last one from then on."""
+"""Pauses between two tries while the source or the memory cannot give what is needed; the last one from then on."""
 AWAITED_SECONDS = 15.0
 """A model stays at least so long for whoever was told to come back for it."""
 BUG_PAUSE_SECONDS = 60.0
@@ -115,7 +114,7 @@ class Keeper:
 
     @contextlib.contextmanager
     def lease(self) -> Iterator[None]:
-        """Hold the model in memory for a call, from before it asks for the host until it is answered."""
+        """Hold the model in memory: for a call, from before it asks for the host until it is answered, or a change."""
         self.busy_calls += 1
         if self.host is not None:
             self._awaited_until = 0.0
@@ -165,10 +164,10 @@ class Keeper:
         host, self.host = self.host, None
         if host is None:
             return
+        self._want_next = then
         if then is None:
             self._wanted.clear()
             self._means.metrics.evicted(self.spec.name)
-        self._want_next = then
         self._memory.saw_resident(self.version.digest if self.version else "", host.memory_bytes())
         self._board.happened(self._board.readiness.evicted, self.spec.name)
         await host.close()
@@ -205,10 +204,10 @@ class Keeper:
             version = await self._fetch()
         self.version = version
         self._board.happened(readiness.resolved, name, version)
-        await self._means.room.make(name, needed_bytes(version, self._memory.resident_bytes(version.digest)))
-        log.info(f"Loading model version {version.id} from {origin(self.spec)}", model=name, version=version.id)
-        verdicts = self._memory.verdicts(version.digest)
-        return await self._engine.load(self.spec, version, verdicts, self._report)
+        with await self._means.room.make(name, needed_bytes(version, self._memory.resident_bytes(version.digest))):
+            log.info(f"Loading model version {version.id} from {origin(self.spec)}", model=name, version=version.id)
+            verdicts = self._memory.verdicts(version.digest)
+            return await self._engine.load(self.spec, version, verdicts, self._report)
 
     async def _fetch(self) -> ModelVersion:
         """The version that was asked for; else the one that served last; else the last one that was fetched."""
@@ -264,6 +263,7 @@ class Keeper:
         record: LoadRecord = self._board.happened(self._board.readiness.ready, self.spec.name)
         self.put(host, self.version)
         self.loads += 1
+        self._source_failures = 0
         self.used_at = asyncio.get_running_loop().time()
         self._awaited_until = self.used_at + AWAITED_SECONDS
         log.info(
@@ -281,7 +281,8 @@ class Keeper:
     async def remember(self, record: LoadRecord, host: Host) -> None:
         """Keep what the load taught, and which version serves. A server that cannot write it serves all the same."""
         version = self.version
-        self._count(record)
+        seconds = {str(stage): measured.seconds for stage, measured in record.stages.items()}
+        self._means.metrics.loaded(self.spec.name, seconds, eta_error(record))
         if version is not None:
             record = replace(record, name=self.spec.name, version=version.id, at=self._board.clock.unix())
             self.entry.active = version.key
@@ -292,20 +293,13 @@ class Keeper:
         except Exception as error:
             log.warning("load_history_not_written", error=repr(error))
 
-    def _count(self, record: LoadRecord) -> None:
-        seconds = {str(stage): measured.seconds for stage, measured in record.stages.items()}
-        self._means.metrics.loaded(self.spec.name, self._version_id or "", seconds)
-        error = eta_error(record)
-        if error is not None:
-            self._means.metrics.eta_error(self.spec.name, error)
-
     async def _after_exit(self, exit_: HostExit, pid: int) -> None:
         log.error("host_ended", model=self.spec.name, pid=pid, reason=exit_.reason, unanswered=len(exit_.unanswered))
-        refused = self._put_on_record(exit_)
+        culprit_found = self._put_on_record(exit_) is not None
         error = HostLostError(f"The model's process ended ({exit_.reason}).")
         self._board.happened(self._board.readiness.lost, self.spec.name, describe(error))
         self._take_back_dead(describe(error))
-        await self._after_death(error, culprit_found=refused is not None)
+        await self._after_death(error, culprit_found)
 
     def _take_back_dead(self, error: ModelError) -> None:
         """A version that dies on its trial is not made again: the one before it is, and is held fast."""
@@ -341,14 +335,8 @@ class Keeper:
             await self._pause(BUG_PAUSE_SECONDS)
 
     async def _after_failure(self, error: GreenroomError) -> None:
-        log.error(
-            "load_failed",
-            model=self.spec.name,
-            code=error.code,
-            reason=str(error),
-            cause=error.__cause__ and "".join(traceback.format_exception_only(error.__cause__)).strip(),
-        )
-        if isinstance(error, SourceError) and error.temporary:
+        log.error("load_failed", model=self.spec.name, code=error.code, reason=str(error), cause=cause_of(error))
+        if isinstance(error, SourceError | NotEnoughMemoryError) and error.temporary:
             delay = SOURCE_DELAYS_SECONDS[min(self._source_failures, len(SOURCE_DELAYS_SECONDS) - 1)]
             self._source_failures += 1
             await self._give_up(error, self._board.clock.unix() + delay, delay)
@@ -365,10 +353,10 @@ class Keeper:
             self.suspects.forgive()  # it was the model
             loop = CrashLoopError(f"It ended five times in a row before it answered a call. Last: {error}")
             await self._give_up(loop, retry_at, decision.delay_seconds)
-            return
-        pending = retry_at if decision.delay_seconds else None
-        self._board.happened(self._board.readiness.interrupted, self.spec.name, describe(error), pending)
-        await self._pause(decision.delay_seconds)
+        else:
+            pending = retry_at if decision.delay_seconds else None
+            self._board.happened(self._board.readiness.interrupted, self.spec.name, describe(error), pending)
+            await self._pause(decision.delay_seconds)
 
     async def _give_up(self, error: GreenroomError, retry_at: float | None, delay: float | None = None) -> None:
         self._board.happened(self._board.readiness.failed, self.spec.name, describe(error), retry_at)

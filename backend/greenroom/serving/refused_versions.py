@@ -9,7 +9,7 @@ from greenroom.protocol.base import timestamp
 from greenroom.protocol.snapshot import ModelError
 
 RETRY_SECONDS = (5.0, 10.0, 30.0, 60.0)
-"""After these a version is left alone until the source names another one, or somebody asks."""
+"""After these a version is left alone until the source has named another one meanwhile, or somebody asks."""
 MAX_REFUSED = 20
 
 
@@ -25,6 +25,8 @@ class _Refused:
 class RefusedVersions:
     def __init__(self) -> None:
         self._by_key: dict[str, _Refused] = {}
+        self._named: str | None = None
+        """The version that the source named last."""
 
     def refuse(self, key: str, id_: str, error: ModelError, now: float, *, for_good: bool = False) -> float | None:
         """Note a failure at unix time `now`; when to try again, None: not by ourselves."""
@@ -41,7 +43,7 @@ class RefusedVersions:
         self._by_key.pop(key, None)
 
     def may_try(self, key: str, now: float) -> bool:
-        """Whether the updater may try a version that the source names."""
+        """Whether the updater may try this version."""
         refused = self._by_key.get(key)
         return refused is None or (refused.retry_at is not None and refused.retry_at <= now)
 
@@ -51,10 +53,14 @@ class RefusedVersions:
             (refused.retry_at for refused in self._by_key.values() if refused.retry_at is not None), default=None
         )
 
-    def give_up_waiting(self, key: str) -> None:
-        """The source names another version now: this one is not tried again."""
-        if key in self._by_key:
-            self._by_key[key].retry_at = None
+    def source_names(self, key: str, now: float) -> None:
+        """What the source names no longer is not tried again; what it names anew gets all its tries again."""
+        last, self._named = self._named, key
+        for other, refused in self._by_key.items():
+            if other != key:
+                refused.retry_at = None
+        if last not in (None, key) and key in self._by_key:
+            self._by_key[key].tries, self._by_key[key].retry_at = 0, now
 
     def report(self) -> tuple[RefusedVersion, ...]:
         """The latest last."""

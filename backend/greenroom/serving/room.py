@@ -3,16 +3,16 @@
 Required models stay. Of the others the least recently used one leaves when there are more than MODEL_CACHE_SIZE, after
 the new one is ready: never before, so that a load that fails has cost nobody anything. A model with a call in
 progress, waiting ones included, is never taken, and neither is one that was loaded for somebody who has not come back
-for it yet: the count may be exceeded for as long as all are in use. Only where
-memory would run out is room made before a load, again by idle models alone; if that is not enough the load is
-refused with the numbers.
+for it yet: the count may be exceeded for as long as all are in use. Only where memory would run out is room made
+before a load, again by idle models alone; if that is not enough the load waits for those in progress, whose memory is
+theirs already, and is then refused with the numbers.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -64,6 +64,9 @@ class Room:
         self._models: Mapping[str, Resident] = {}
         self._changed = asyncio.Event()
         self._making = asyncio.Lock()
+        self._promised: list[int] = []
+        """Bytes of each load in progress."""
+        self._load_ended = asyncio.Event()
 
     def of(self, models: Mapping[str, Resident]) -> None:
         """Say whose room it is."""
@@ -83,17 +86,33 @@ class Room:
             while len(self._resident()) > self.max_models and (leaver := self._least_used()):
                 await self._evict(leaver, "too many models in memory")
 
-    async def make(self, name: str, needed_bytes: int) -> None:
-        """Have `needed_bytes` for a load of `name` by evicting idle models. Raises NotEnoughMemoryError."""
+    async def make(self, name: str, needed_bytes: int) -> contextlib.AbstractContextManager[None]:
+        """Have `needed_bytes` for a load of `name`, by evicting idle models; they are its own within the context.
+
+        Raises NotEnoughMemoryError. While others load, what they will leave is not known: then it waits."""
         async with self._making:
-            while (missing := needed_bytes - self._left_bytes()) > 0:
+            while (missing := needed_bytes - self._left_bytes() + sum(self._promised)) > 0:
                 leaver = self._least_used(but=name)
-                if leaver is None:
+                if leaver is not None:
+                    await self._evict(leaver, f"{_mib(missing)} are missing for {name}")
+                elif self._promised:
+                    self._load_ended.clear()
+                    await self._load_ended.wait()
+                else:
                     raise NotEnoughMemoryError(
                         f"{name} needs about {_mib(needed_bytes)}, and {_mib(needed_bytes - missing)} are left while "
                         "the models in memory are in use. Stop others, raise MODEL_CACHE_BYTES, or add memory."
                     )
-                await self._evict(leaver, f"{_mib(missing)} are missing for {name}")
+            self._promised.append(needed_bytes)
+        return self._promise(needed_bytes)
+
+    @contextlib.contextmanager
+    def _promise(self, needed_bytes: int) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self._promised.remove(needed_bytes)
+            self._load_ended.set()
 
     def _left_bytes(self) -> float:
         free = self._free_bytes()

@@ -69,14 +69,17 @@ class Updater:
             return
         if keeper.failed:
             keeper.try_again(Want.LATEST)
-        elif self._is_news(found):
+        elif await self._is_news(found):
             await self._changes.reload()
 
-    def _is_news(self, found: Found) -> bool:
-        keeper, entry = self._keeper, self._keeper.entry
-        if entry.pinned_against is not None and found.key == entry.pinned_against:
-            return False
+    async def _is_news(self, found: Found) -> bool:
+        keeper, pinned_against = self._keeper, self._keeper.entry.pinned_against
+        refused_versions, now = keeper.refused_versions, self._means.board.clock.unix()
+        refused_versions.source_names(found.key, now)
+        if pinned_against is not None:
+            if found.key == pinned_against:
+                return False
+            await self._changes.unpin()
         if keeper.version is not None and found.key == keeper.version.key:
-            entry.pinned_against = None  # the source has come round
             return False
-        return keeper.refused_versions.may_try(found.key, self._means.board.clock.unix())
+        return refused_versions.may_try(found.key, now)

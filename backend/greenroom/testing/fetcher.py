@@ -40,6 +40,10 @@ class ScriptedFetcher:
         self._versions.setdefault(name, {})[version.key] = version
         self._latest[name] = version
 
+    def known(self, name: str) -> set[str]:
+        """Labels of the versions of `name` that are on this machine."""
+        return {version.id for version in self._versions.get(name, {}).values()}
+
     def fail(self, error: GreenroomError | None) -> None:
         """Let every look and fetch of the latest raise `error`, until None is given."""
         self._failure = error

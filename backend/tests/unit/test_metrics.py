@@ -51,15 +51,15 @@ def test_a_version_that_serves_again_keeps_its_series() -> None:
 def test_versions_that_came_without_a_swap_are_seen_too() -> None:
     metrics = counted()
     for version in ("1", "2", "3"):  # each found when its predecessor's process had ended
-        metrics.loaded("minilm", version, {})
+        metrics.loaded("minilm", {})
         metrics.answered("minilm", version, 0.02)
     assert list(metrics.latency["minilm"]) == ["2", "3"]
 
 
 def test_loads_add_up_stage_by_stage() -> None:
     metrics = counted()
-    metrics.loaded("minilm", "1", {"download": 3.0, "weights": 1.0})
-    metrics.loaded("minilm", "2", {"weights": 2.0})
+    metrics.loaded("minilm", {"download": 3.0, "weights": 1.0})
+    metrics.loaded("minilm", {"weights": 2.0})
     assert metrics.loads == {"minilm": 2}
     assert {at: (total.count, total.seconds_sum) for at, total in metrics.load_seconds.items()} == {
         ("minilm", "download"): (1, 3.0),

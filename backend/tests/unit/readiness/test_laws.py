@@ -38,6 +38,13 @@ events = st.one_of(
     st.tuples(st.just("interrupted"), names, st.just(DIED), retries),
     st.tuples(st.just("failed"), names, st.just(DIED), retries),
     st.tuples(st.just("lost"), names, st.just(DIED)),
+    st.tuples(st.just("evicted"), names),
+    st.tuples(st.just("target_begins"), names, stage_lists),
+    st.tuples(st.just("target_resolved"), names, st.sampled_from("12")),
+    st.tuples(st.just("target_step"), names, stage_names, st.integers(0, 10), st.just(10), st.just("bytes")),
+    st.tuples(st.just("target_failed"), names, st.just(DIED), retries),
+    st.tuples(st.just("target_forgotten"), names),
+    st.tuples(st.just("target_serves"), names),
 )  # fmt: skip
 waits = st.one_of(st.just(0.0), st.floats(0, 3), st.sampled_from([-5.0, 40.0, -1e6, 1e6]))
 Play = list[tuple[tuple[object, ...], float]]
@@ -60,8 +67,26 @@ def tries(draw: st.DrawFn) -> Play:
     return [(event, draw(waits)) for event in play]
 
 
+@st.composite
+def changes(draw: st.DrawFn) -> Play:
+    """A version that comes up beside the one that serves, and what becomes of it."""
+    name = draw(names)
+    play: list[tuple[object, ...]] = [
+        ("target_begins", name, list(StageName)), ("target_resolved", name, draw(st.sampled_from("12"))),
+    ]  # fmt: skip
+    play += [("target_step", name, stage, 10, 10, "bytes") for stage in draw(st.sets(stage_names))]
+    ending = draw(st.sampled_from(["target_serves", "target_failed", "target_forgotten", "none"]))
+    if ending == "target_failed":
+        play.append((ending, name, DIED, draw(retries)))
+    elif ending != "none":
+        play.append((ending, name))
+    return [(event, draw(waits)) for event in play]
+
+
 single = st.tuples(events, waits).map(lambda event: [event])
-plays = st.lists(tries() | single, max_size=12).map(lambda parts: [event for part in parts for event in part])
+plays = st.lists(tries() | changes() | single, max_size=12).map(
+    lambda parts: [event for part in parts for event in part]
+)
 
 unhurried = settings(deadline=None)
 """A busy machine is no broken law."""
@@ -79,7 +104,7 @@ class Stage:
         """Whether the event was legal."""
         self.now += wait
         kind, name, *rest = event
-        if kind == "resolved":
+        if kind in ("resolved", "target_resolved"):
             rest = [version(str(name), str(rest[0]))]
         before = pickle.dumps(self.readiness)
         try:
@@ -133,7 +158,7 @@ def test_a_round_rises_exactly_when_a_model_of_the_scope_is_lost(
         before = {scope: stage.look(scope) for scope in SCOPES}
         legal = stage.apply(event, wait)
         for scope in SCOPES:
-            lost = legal and event[0] == "lost" and event[1] in scope
+            lost = legal and event[0] in ("lost", "evicted") and event[1] in scope
             assert stage.look(scope).round == before[scope].round + lost
             if before[scope].ready and not stage.look(scope).ready:
                 assert lost
@@ -232,12 +257,26 @@ def test_what_was_learned_survives_the_file(play: Play) -> None:
 
 @unhurried
 @given(plays)
-def test_nothing_moves_exactly_when_all_is_ready_or_failed_for_good(
-    play: Play,
-) -> None:
-    stage = played(play)
-    settled = [stage.readiness.is_ready([name]) or stage.readiness.is_failed_for_good([name]) for name in NAMES]
-    assert stage.readiness.moving(stage.now) == (not all(settled))
+def test_nothing_moves_exactly_when_each_is_ready_failed_for_good_or_not_asked_for(play: Play) -> None:
+    stage = new_stage()
+    unasked, coming = {"extra"}, set[str]()
+    for event, wait in play:
+        if not stage.apply(event, wait):
+            continue
+        kind, name = str(event[0]), str(event[1])
+        if kind == "evicted":
+            unasked.add(name)
+        elif kind == "begin":
+            unasked.discard(name)
+        if kind == "target_begins":
+            coming.add(name)
+        elif kind in ("target_serves", "target_failed", "target_forgotten"):
+            coming.discard(name)
+    settled = [
+        stage.readiness.is_ready([name]) or stage.readiness.is_failed_for_good([name]) or name in unasked
+        for name in NAMES
+    ]
+    assert stage.readiness.moving(stage.now) == (not all(settled) or bool(coming))
 
 
 def test_an_unknown_name_is_refused_by_name_everywhere() -> None:

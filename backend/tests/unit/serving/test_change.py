@@ -14,6 +14,7 @@ from greenroom.engine.seam import Vectors
 from greenroom.protocol.snapshot import Phase, Status
 from greenroom.protocol.socket import Event
 from greenroom.serving.change import Outcome, Result
+from greenroom.serving.trial import MIN_FAILURES
 from greenroom.testing.scripted_host import ScriptedHost
 from greenroom.words import DeadlineExceededError, ErrorCode, ModelSpec, NoPreviousVersionError, SourceUnreachableError
 from tests.unit.serving.house import House
@@ -163,6 +164,64 @@ async def test_an_unpinned_model_follows_its_source_again(house: House) -> None:
         assert not await house.greenroom.unpin("minilm")
 
 
+async def test_a_pin_is_lifted_for_good_once_the_source_has_named_another_version(house: House) -> None:
+    async with serving_one(house):
+        house.fetcher.publish("minilm", "2")
+        await house.greenroom.reload("minilm")
+        await house.greenroom.rollback("minilm")
+        house.fetcher.publish("minilm", "1")
+        await house.look()
+    successor = house.successor()
+    async with successor.ready():
+        successor.fetcher.publish("minilm", "2")
+        await successor.look()
+        assert successor.serving == "2"
+
+
+async def test_a_version_that_was_taken_back_may_try_again_when_unpinned(house: House) -> None:
+    async with serving_one(house):
+        house.fetcher.publish("minilm", "2")
+        await house.look()
+        fail_on_trial(house)
+        await patient(house)(lambda: house.serving == "1")
+        assert await house.greenroom.unpin("minilm")
+        await house.look()
+        assert house.serving == "2"
+
+
+async def test_what_fails_on_its_trial_does_not_come_back_when_a_reload_overtakes(house: House) -> None:
+    async with serving_one(house):
+        house.fetcher.publish("minilm", "2")
+        await house.look()
+        house.model.auto_off()
+        house.fetcher.publish("minilm", "3")
+        reload = asyncio.create_task(house.greenroom.reload("minilm"))
+        await house.model.loading()
+        fail_on_trial(house)
+        house.model.auto(0.0)
+        house.model.become_ready()
+        assert (await reload).version == "3"
+        late = await house.greenroom.reload("minilm")  # has its turn after the taking back
+        assert (late.result, late.version) == (Result.UNCHANGED, "3")
+
+
+async def test_a_version_that_cannot_be_loaded_any_more_is_rolled_back_from(house: House) -> None:
+    async with serving_one(house):
+        house.fetcher.publish("minilm", "2")
+        await house.look()
+        house.keeper.trial = None  # its first minute is over
+        house.model.auto_off()
+        house.model.crash()
+        await house.model.loading()
+        house.model.fail(message="broken")
+        await house.until_failed()
+        house.model.auto(0.0)
+        outcome = await house.greenroom.rollback("minilm")
+        assert (outcome.result, outcome.version) == (Result.CHANGED, "1")
+        await house.look()
+        assert house.serving == "1"
+
+
 async def test_without_a_version_before_there_is_nothing_to_roll_back_to(house: House) -> None:
     async with serving_one(house):
         with pytest.raises(NoPreviousVersionError):
@@ -197,13 +256,29 @@ async def test_a_refused_version_is_tried_again_by_itself_and_not_too_often(hous
         assert house.serving == "3"
 
 
-async def test_a_version_whose_first_calls_fail_is_taken_back(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_refused_version_that_the_source_names_no_longer_is_waited_for_no_longer(house: House) -> None:
+    async with serving_one(house):
+        house.model.auto_off()
+        house.fetcher.publish("minilm", "2")
+        looking = asyncio.create_task(house.look())
+        await house.model.loading()
+        house.model.fail(message="broken")
+        await looking
+        assert house.keeper.refused_versions.next_retry() is not None
+        house.fetcher.publish("minilm", "1")
+        await house.look()
+        assert house.keeper.refused_versions.next_retry() is None
+        house.model.auto(0.0)
+        house.fetcher.publish("minilm", "2")
+        await house.look()
+        assert house.serving == "2"
+
+
+async def test_a_version_whose_first_calls_fail_is_taken_back(house: House) -> None:
     async with serving_one(house):
         house.fetcher.publish("minilm", "2")
         await house.greenroom.reload("minilm")
-        new = house.host
-        for _ in range(5):
-            house.keeper.answered(new, failed=True)
+        fail_on_trial(house)
         await patient(house)(lambda: house.serving == "1")
         await house.look()
         assert house.serving == "1"
@@ -254,6 +329,20 @@ async def test_a_version_that_does_not_fit_beside_is_refused_or_has_the_old_one_
         assert (outcome.result, outcome.version) == (result, "2" if tight == "drain" else "1")
         assert (await house.embed("text")).version == outcome.version
         assert house.snapshot.round == (2 if tight == "drain" else 1)
+        assert house.keeper.entry.previous_id == ("1" if tight == "drain" else None)
+
+
+async def test_files_of_a_version_that_is_on_its_way_are_not_cleared(house: House) -> None:
+    async with serving_one(house):
+        house.model.auto_off()
+        for version in ("2", "3"):
+            house.fetcher.publish("minilm", version)
+        reload = asyncio.create_task(house.greenroom.reload("minilm"))
+        await house.model.loading()
+        await house.greenroom.clear("minilm", everything=True)
+        house.model.become_ready()
+        assert (await reload).version == "3"
+        assert house.fetcher.known("minilm") == {"3"}
 
 
 async def test_a_version_that_fails_after_the_old_one_left_brings_the_old_one_back(tmp_path: Path) -> None:
@@ -270,6 +359,12 @@ async def test_a_version_that_fails_after_the_old_one_left_brings_the_old_one_ba
         house.model.become_ready()
         outcome = await reload
         assert (outcome.result, outcome.version) == (Result.FAILED, "1")
+
+
+def fail_on_trial(house: House) -> None:
+    """As many failed calls as take a version back."""
+    for _ in range(MIN_FAILURES):
+        house.keeper.answered(house.host, failed=True)
 
 
 def test_defaults_of_a_spec_let_no_space_change_through() -> None:

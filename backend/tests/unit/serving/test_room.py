@@ -154,6 +154,33 @@ async def test_room_is_made_by_idle_models_before_a_load_that_would_not_fit(tmp_
         await several.until(lambda: several.resident == {"a", "c"})
 
 
+async def test_two_loads_do_not_count_on_the_same_memory(tmp_path: Path) -> None:
+    several = Several(tmp_path, model_cache_bytes=300 * MIB)
+    async with several.open():
+        for name in ("b", "c"):
+            several.engine.model(name).auto_off()
+        several.greenroom.want(("b", "c"))
+        await several.engine.model("b").loading()
+        await asyncio.sleep(0.05)
+        assert several.engine.model("c").loads == 0
+        several.engine.model("b").fail(message="broken")
+        await several.engine.model("c").loading()
+
+
+async def test_a_model_does_not_leave_while_its_next_version_loads(several: Several) -> None:
+    async with several.open():
+        await several.use("b")
+        several.engine.model("b").auto_off()
+        several.fetcher.publish("b", "2")
+        reload = asyncio.create_task(several.greenroom.reload("b"))
+        await several.engine.model("b").loading()
+        await several.use("c")
+        await several.use("d")
+        assert "b" in several.resident
+        several.engine.model("b").become_ready()
+        assert (await reload).version == "2"
+
+
 async def test_a_full_machine_is_told_from_an_unknown_one() -> None:
     full = Room(5, 0, free_bytes=lambda: 10 * MIB)
     with pytest.raises(NotEnoughMemoryError, match="needs about 20 MiB, and 10 MiB are left"):

@@ -42,7 +42,7 @@ def test_every_configured_model_is_there_from_the_start_at_nought(make_app: AppM
 def test_what_happened_is_on_the_page(make_app: AppMaker) -> None:
     app = make_app()
     happened: Metrics = app.state.greenroom.metrics
-    happened.loaded("minilm", "2", {"weights": 1.5})
+    happened.loaded("minilm", {"weights": 1.5}, 0.25)
     happened.swapped("minilm", "2")
     happened.rolled_back("minilm", automatic=True)
     happened.update_failed("minilm", "source-unreachable")
@@ -51,7 +51,6 @@ def test_what_happened_is_on_the_page(make_app: AppMaker) -> None:
     happened.cache_miss("minilm")
     happened.answered("minilm", "2", 0.02)
     happened.answered("minilm", "2", 31.0)
-    happened.eta_error("minilm", 0.25)
     samples = read(ask(app, "/metrics"))
     assert (
         samples.items()
