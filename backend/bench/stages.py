@@ -3,10 +3,11 @@
 The default model as one archive (tar) from a file server on loopback (`python -m http.server`), so that a download is
 among the stages and its speed is that of this machine, not of a network. *First start*: an empty data folder. *Later
 start, cold disk cache*: the version is on disk, and the kernel is told to forget the model's files and everything
-under site-packages (`posix_fadvise`), as after a reboot. *Later start, warm*: the same without that. *Loaded beside*: the same
-version again into a second host, with low priority, while the first one serves (`/models/reload?force=true`); it is
-forked from the process that has PyTorch imported. Stages as the server measures and reports them
-(`load_history` of `/models/status`); "start → ready" is the watch of the bench: process start to `/readyz` saying 200.
+under site-packages (`posix_fadvise`), as after a reboot. *Later start, warm*: the same without that. *Loaded beside*:
+the same version again into a second host, with low priority, while the first one serves
+(`/models/reload?force=true`); it is forked from the process that has PyTorch imported. Stages as the server measures
+and reports them (`load_history` of `/models/status`); "start → ready" is the watch of the bench: from process start to
+`/readyz` saying 200.
 """
 
 from __future__ import annotations

@@ -101,17 +101,19 @@ def alive(pid: int) -> bool:
     return status_of(pid)[0] not in "XZ"
 
 
+def children(parents: set[int]) -> set[int]:
+    """The living ones."""
+    pids = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
+    return {pid for pid in pids if alive(pid) and status_of(pid)[1] in parents}
+
+
 def zygotes(server: GreenroomServer) -> set[int]:
-    """The living children of the server itself."""
-    pids = (int(entry.name) for entry in Path("/proc").glob("[0-9]*"))
-    return {pid for pid in pids if alive(pid) and status_of(pid)[1] == server.pid}
+    """Children of the server itself, less the process that fetches."""
+    return {pid for pid in children({server.pid}) if b"zygote" in Path(f"/proc/{pid}/cmdline").read_bytes()}
 
 
 def hosts(server: GreenroomServer) -> set[int]:
-    """The living children of its zygote."""
-    pids = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
-    parents = zygotes(server)
-    return {pid for pid in pids if alive(pid) and status_of(pid)[1] in parents}
+    return children(zygotes(server))
 
 
 @pytest.fixture
@@ -179,8 +181,8 @@ def test_hosts_serve_on_while_a_killed_zygote_is_replaced(server: GreenroomServe
 
 def test_a_killed_front_leaves_no_process_behind(server: GreenroomServer) -> None:
     wait_until_ready(server)
-    family = zygotes(server) | hosts(server)
-    assert len(family) == 2
+    family = children({server.pid}) | hosts(server)
+    assert {*zygotes(server), *hosts(server)} < family, "the process that fetched belongs to it, too"
     server.kill()
     until = time.monotonic() + 10
     while living := [pid for pid in family if alive(pid)]:

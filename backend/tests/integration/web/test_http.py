@@ -30,7 +30,7 @@ def test_health_is_200_while_nothing_is_loaded(greenroom_server: GreenroomServer
     answer = get(greenroom_server, "/health")
     assert (answer.status_code, answer.json()) == (
         200,
-        {"status": "healthy", "model_loaded": False, "models": {"minilm": "loading"}},
+        {"status": "healthy", "model_loaded": False, "models": {"minilm": "loading", "sentiment": "queued"}},
     )
 
 

