@@ -157,17 +157,33 @@ def _machine_bytes() -> int | None:
         return None
 
 
-def _group_bytes() -> int | None:
-    """Limit less use of the memory control group (version 2, else 1) whose root we see; None without a limit."""
-    for limit, use in (
-        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+def _group_bytes(folder: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Limit less use of the memory control group (version 2, else 1) whose root we see; None without a limit.
+
+    The kernel counts the page cache as used, and gives it up before it kills anybody: what it has of files that were
+    just read (a model's download fills it) is ours to have. https://docs.kernel.org/admin-guide/cgroup-v2.html"""
+    for limit, use, reclaimable in (
+        ("memory.max", "memory.current", ("inactive_file", "slab_reclaimable")),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", ("total_inactive_file",)),
     ):
         try:
-            return int(Path(limit).read_text(encoding="ascii")) - int(Path(use).read_text(encoding="ascii"))
-        except (OSError, ValueError):
+            left = _number(folder / limit) - _number(folder / use)
+        except (OSError, ValueError):  # not this version, or "max": no limit
             continue
+        return left + _reclaimable_bytes((folder / use).with_name("memory.stat"), reclaimable)
     return None
+
+
+def _number(file: Path) -> int:
+    return int(file.read_text(encoding="ascii"))
+
+
+def _reclaimable_bytes(stat: Path, names: Sequence[str]) -> int:
+    try:
+        lines = [line.split() for line in stat.read_text(encoding="ascii").splitlines()]
+        return sum(int(value) for name, value in lines if name in names)
+    except (OSError, ValueError):
+        return 0
 
 
 def _mib(bytes_: float) -> str:
