@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import io
 import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
@@ -167,8 +167,12 @@ def test_a_manifest_that_cannot_be_read_is_a_typed_error(run: Resolve, folder: P
 def test_what_the_operating_system_refuses_is_told_without_a_path(
     run: Resolve, folder: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
 ) -> None:
-    def refuse(path: Path, mode: str, **options: int) -> io.FileIO:
-        raise OSError(number, os.strerror(number), str(path))
+    opened = Path.open
+
+    def refuse(path: Path, mode: str, **options: Any) -> IO[Any]:
+        if path.is_relative_to(folder):  # modules are imported this way too
+            raise OSError(number, os.strerror(number), str(path))
+        return opened(path, mode, **options)
 
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(SourceError, match=words):
