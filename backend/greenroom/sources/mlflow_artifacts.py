@@ -72,9 +72,10 @@ def _proxy(tracking_uri: str, netloc: str) -> Server:
 
 
 def _with_our_credentials(url: str, tracking_uri: str) -> Server:
-    """Credentials are for the tracking server: no other host that a registry names is given them."""
+    """Credentials are for the tracking server: no other origin that a registry names is given them, its own host on
+    plain http included, where anybody on the way could read them."""
     server, tracking = Server(url), Server(tracking_uri)
-    server.headers = tracking.headers if server.host == tracking.host else {}
+    server.headers = tracking.headers if server.origin == tracking.origin else {}
     return server
 
 

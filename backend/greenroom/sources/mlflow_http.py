@@ -14,6 +14,7 @@ from greenroom.sources.mlflow_client import FORBIDDEN, UNREACHABLE
 from greenroom.words import SourceError, SourceForbiddenError, SourceUnreachableError
 
 API = "/api/2.0"
+_USUAL_PORT = {"http": ":80", "https": ":443"}
 _TIMEOUT = httpx.Timeout(4.0, connect=2.0)
 """Seconds. A live server answers in milliseconds, and the next look comes within a minute anyway."""
 _TOO_MANY = 429
@@ -27,6 +28,8 @@ class Server:
         self.host = parts.netloc.rpartition("@")[2]
         self.url = f"{parts.scheme}://{self.host}{parts.path.rstrip('/')}"
         """Without credentials, and without a slash at the end."""
+        self.origin = parts.scheme, self.host.lower().removesuffix(_USUAL_PORT.get(parts.scheme, ""))
+        """Scheme, host and port: who may be told what the other one may (RFC 6454)."""
         self.headers = _credentials(parts.username, parts.password)
 
     def get(self, path: str, question: Mapping[str, str]) -> tuple[int, dict[str, Any]]:

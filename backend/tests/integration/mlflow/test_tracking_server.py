@@ -118,6 +118,23 @@ def test_artifacts_are_asked_of_the_host_that_has_them_and_only_ours_gets_our_cr
     assert bool(how.headers) is authorised
 
 
+@pytest.mark.parametrize(
+    ("artifacts", "authorised"),
+    [
+        ("https://here", True),
+        ("https://HERE:443", True),
+        ("http://here", False),
+        ("http://here:443", False),
+        ("https://here:8443", False),
+    ],
+)
+def test_credentials_for_https_never_travel_to_another_scheme_or_port(artifacts: str, authorised: bool) -> None:
+    place = artifacts_at(f"{artifacts}/api/2.0/mlflow-artifacts/artifacts/m", "https://ada:secret@here")
+    how = place.how("a")
+    assert isinstance(how, Http)
+    assert bool(how.headers) is authorised
+
+
 def test_a_folder_of_another_machine_is_told_of_with_what_to_do() -> None:
     with pytest.raises(SourceNotFoundError, match="--serve-artifacts"):
         artifacts_at("file:///not/on/this/machine", "http://here:5000")
