@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 
+from greenroom.sources.http import is_loopback
 from greenroom.sources.mlflow_client import FORBIDDEN, our_errors, require_mlflow
 from greenroom.sources.mlflow_http import API, Server
 from greenroom.sources.plan import Counted, Http, Write
@@ -24,6 +25,8 @@ from greenroom.words import SourceError, SourceNotFoundError
 
 _PROXY = f"{API}/mlflow-artifacts/artifacts"
 _CHUNK_BYTES = 1 << 20
+_FOLDERS = ("", "file", "runs", "models")
+"""Schemes that are a folder of this machine, or lead the mlflow package on to one."""
 MAX_FOLDERS = 1000
 MAX_FILES = 20_000
 
@@ -58,9 +61,21 @@ def artifacts_at(uri: str, tracking_uri: str) -> Artifacts:
         return ServedArtifacts(
             _with_our_credentials(f"{parts.scheme}://{parts.netloc}{base}", tracking_uri), root.strip("/")
         )
+    if parts.scheme in _FOLDERS and not _is_local(tracking_uri):
+        raise SourceError(
+            "MLflow says that this version's files lie in a folder of this machine, and only a registry on this "
+            "machine may say so. Start MLflow's server with --serve-artifacts and a --default-artifact-root that "
+            "begins with mlflow-artifacts:, register the model again, then press Try again."
+        )
     if parts.scheme in ("", "file"):
-        return FolderArtifacts(Path(unquote(parts.path) if parts.scheme else uri))
+        return FolderArtifacts(unquote(parts.path) if parts.scheme else uri)
     return StoredArtifacts(uri, tracking_uri)
+
+
+def _is_local(tracking_uri: str) -> bool:
+    """Whether whoever fills the registry can write to this machine's disk anyway."""
+    parts = urlsplit(tracking_uri)
+    return parts.scheme.partition("+")[0] in ("", "file", "sqlite") or is_loopback(parts.hostname or "")
 
 
 def _proxy(tracking_uri: str, netloc: str) -> Server:
@@ -110,8 +125,9 @@ def _entry(folder: str, file: dict[str, Any]) -> Artifact:
 class FolderArtifacts:
     """In a folder of this machine, as a server without `--serve-artifacts` or an embedded registry keeps them."""
 
-    def __init__(self, root: Path) -> None:
-        if not root.is_dir():
+    def __init__(self, folder: str) -> None:
+        root = Path(folder)
+        if not folder or not root.is_dir():
             raise SourceNotFoundError(
                 "MLflow keeps this version's files in a folder that is not on this machine. Start MLflow's server "
                 "with --serve-artifacts, register the model again, then press Try again."

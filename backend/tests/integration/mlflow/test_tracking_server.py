@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -136,5 +137,28 @@ def test_credentials_for_https_never_travel_to_another_scheme_or_port(artifacts:
 
 
 def test_a_folder_of_another_machine_is_told_of_with_what_to_do() -> None:
-    with pytest.raises(SourceNotFoundError, match="--serve-artifacts"):
-        artifacts_at("file:///not/on/this/machine", "http://here:5000")
+    for folder in ("file:///not/on/this/machine", ""):
+        with pytest.raises(SourceNotFoundError, match="--serve-artifacts"):
+            artifacts_at(folder, "http://127.0.0.1:5000")
+
+
+@pytest.mark.parametrize("tracking", ["http://mlflow:5000", "https://ada:a@127.0.0.1@far", "postgresql://far/mlflow"])
+@pytest.mark.parametrize("scheme", ["", "file://", "FILE://", "runs:", "models:"])
+def test_a_registry_on_another_machine_may_not_name_a_folder_of_this_one(
+    tmp_path: Path, tracking: str, scheme: str
+) -> None:
+    with pytest.raises(SourceError, match="--serve-artifacts") as refusal:
+        artifacts_at(f"{scheme}{tmp_path}", tracking)
+    assert str(tmp_path) not in str(refusal.value)
+    assert not refusal.value.temporary
+
+
+@pytest.mark.parametrize(
+    "tracking",
+    ["http://127.0.0.1:5000", "http://localhost", "http://[::1]:5000", "sqlite:////srv/mlflow.db", "sqlite+pysqlite:///a",
+     "file:///srv/mlruns", "mlruns", "mysql+pymysql://ada:secret@localhost/mlflow"],
+)  # fmt: skip
+def test_a_registry_on_this_machine_may_name_a_folder_of_it(tmp_path: Path, tracking: str) -> None:
+    (tmp_path / "classifier.json").write_text("{}")
+    for folder in (str(tmp_path), f"file://{tmp_path}"):
+        assert [found.path for found in artifacts_at(folder, tracking).list_folder("")] == ["classifier.json"]
