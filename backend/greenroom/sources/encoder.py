@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-from greenroom.sources.table import LOCAL
 from greenroom.words import ModelVersion, SourceError
 
 DESCRIPTION = "classifier.json"
 MAX_DESCRIPTION_BYTES = 1024 * 1024
-_FROM_AFAR = ("package", "hf", "https", "mlflow")
-"""What a classifier that was downloaded may name: nothing that lies on this machine or answers only inside of it."""
+_FROM_AFAR = ("hf", "package", "builtin", "mlflow")
+"""What a classifier that was downloaded may name: only places that the operator chose (the hub, the registry) or filled
+(the installed packages). With an address it could have this machine ask whatever answers inside of its network."""
 
 
 class _Description(msgspec.Struct):
@@ -20,15 +20,18 @@ class _Description(msgspec.Struct):
 def encoder_source(version: ModelVersion, local: bool) -> str | None:
     """The source of the encoder that `classifier.json` names; None when it lies in the folder `encoder/`.
 
-    `local`: whether the operator put the classifier on this machine. Raises SourceError."""
+    `local`: whether the operator put the classifier on this machine: then any source will do. Raises SourceError."""
     source = _named(version)
     if any(file.path.startswith("encoder/") for file in version.files):
         return None
     if not source:
         raise SourceError(f'{DESCRIPTION} of {version.name} names no encoder: add "encoder": "<source>".')
-    scheme = source.partition(":")[0]
-    if scheme not in (_FROM_AFAR if not local else (*_FROM_AFAR, *LOCAL, "gdrive", "http")):
-        raise SourceError(f"{DESCRIPTION} of {version.name} names an encoder whose source is not allowed there.")
+    if not local and source.partition(":")[0] not in _FROM_AFAR:
+        allowed = ", ".join(f"{scheme}:" for scheme in _FROM_AFAR)
+        raise SourceError(
+            f"{DESCRIPTION} of {version.name} names an encoder by a source that a downloaded classifier may not have "
+            f"(allowed: {allowed}). Publish it again with one of those, or with the encoder's files in encoder/."
+        )
     return source
 
 

@@ -27,6 +27,7 @@ from greenroom.words import (
     ModelSpec,
     ModelVersion,
     RuntimeName,
+    SourceError,
     SourceNotFoundError,
     Task,
 )  # fmt: skip
@@ -160,9 +161,17 @@ def _kept(spec: ModelSpec, shelf: Shelf, keep: Collection[str]) -> set[Path]:
     kept = {folder for folder, manifest in whole.items() if manifest.key in keep}
     if spec.runtime is RuntimeName.TEXT_CLASSIFIER:
         versions = [_version(spec, folder, whole[folder]) for folder in kept]
-        lasts = [shelf.last(encoder_source(version, local=False) or "") for version in versions]
+        lasts = [shelf.last(_encoder_of(version)) for version in versions]
         kept |= {last[0] for last in lasts if last}
     return kept
+
+
+def _encoder_of(version: ModelVersion) -> str:
+    """Empty also where the encoder is none that could be had: there is nothing of it to keep."""
+    try:
+        return encoder_source(version, local=False) or ""
+    except SourceError:
+        return ""
 
 
 def _verified(spec: ModelSpec, folder: Path, manifest: Manifest, job: Job) -> ModelVersion:

@@ -42,8 +42,8 @@ class Asking:
         made = ModelSpec("mine", source, **spec)  # type: ignore[arg-type]
         return self._versions.fetch(made, want, HurriedJob(self, self.stopped))
 
-    def clear(self, source: str, keep: tuple[str, ...] = ()) -> int:
-        return self._versions.clear(ModelSpec("mine", source), keep)
+    def clear(self, source: str, keep: tuple[str, ...] = (), **spec: object) -> int:
+        return self._versions.clear(ModelSpec("mine", source, **spec), keep)  # type: ignore[arg-type]
 
     @property
     def shelf(self) -> Path:

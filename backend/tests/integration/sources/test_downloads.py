@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 import re
 import resource
@@ -18,10 +19,12 @@ from greenroom.sources.seam import Want
 from greenroom.words import (
     DiskFullError,
     FileCorruptError,
+    RuntimeName,
     SourceError,
     SourceForbiddenError,
     SourceNotFoundError,
     SourceUnreachableError,
+    Task,
 )  # fmt: skip
 from tests.integration.sources.asking import Asking
 from tests.integration.sources.file_server import Fault, FileServer
@@ -230,6 +233,20 @@ def test_clearing_leaves_what_is_to_be_kept(asking: Asking, server: FileServer, 
     assert asking.whole_versions() == [new.folder]
     with pytest.raises(SourceNotFoundError, match="cleared from the disk"):
         asking.fetch(source, old.key)
+
+
+def test_an_encoder_that_a_classifier_may_not_name_is_not_asked_for_and_hinders_no_clearing(
+    asking: Asking, server: FileServer, source: str
+) -> None:
+    description = json.dumps({"encoder": source}).encode()
+    server.files["/classifier.json"] = description
+    head, runtime = f"{server.bytes_url}/classifier.json", RuntimeName.TEXT_CLASSIFIER
+    with pytest.raises(SourceError, match="may not have"):
+        asking.fetch(head, runtime=runtime, task=Task.CLASSIFY)
+    assert {seen.path for seen in server.seen} == {"/classifier.json"}
+    key = asking.fetch(head, Want.CACHED).key
+    assert asking.clear(head, keep=(key,), runtime=runtime) == 0
+    assert asking.clear(head, runtime=runtime) == len(description)
 
 
 def test_two_at_once_download_once(asking: Asking, server: FileServer, source: str) -> None:

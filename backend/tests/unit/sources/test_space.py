@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from greenroom.sources.encoder import encoder_source
 from greenroom.sources.space import embedding_space
 from greenroom.words import ModelFile, ModelVersion, SourceError
 
@@ -33,22 +32,3 @@ def test_without_one_the_space_follows_from_the_files_but_not_from_documents(tmp
     assert embedding_space(version(tmp_path, model__bin="a", README__md="d", LICENSE__txt="e")) == space
     assert embedding_space(version(tmp_path, model__bin="f")) != space
     assert embedding_space(version(tmp_path, other__bin="a")) != space
-
-
-def test_a_classifier_names_its_encoder_or_brings_it(tmp_path: Path) -> None:
-    (tmp_path / "classifier.json").write_text('{"encoder": "package:some-model"}')
-    assert encoder_source(version(tmp_path), local=False) == "package:some-model"
-    inside = ModelVersion("mine", "0" * 64, tmp_path, (ModelFile("encoder/config.json", 1, "a" * 64),))
-    assert encoder_source(inside, local=False) is None
-
-
-@pytest.mark.parametrize("source", ["path:/etc", "http://127.0.0.1/x.zip", "gdrive:0123456789", "ftp:x", ""])
-def test_a_classifier_from_afar_may_not_name_what_only_this_machine_reaches(tmp_path: Path, source: str) -> None:
-    (tmp_path / "classifier.json").write_text(f'{{"encoder": "{source}"}}')
-    with pytest.raises(SourceError, match=r"classifier\.json of mine"):
-        encoder_source(version(tmp_path), local=False)
-
-
-def test_a_folder_without_a_description_is_no_classifier(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"no text classifier: it has no classifier\.json"):
-        encoder_source(version(tmp_path), local=True)
