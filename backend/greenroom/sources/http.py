@@ -18,7 +18,8 @@ READ_SECONDS = 30.0
 """Longest silence in the middle of an answer."""
 MAX_REDIRECTS = 10
 _PLAIN_HOST = "greenroom_plain_host"
-"""The host that was asked on plain http from the start, so that it may lead on to itself; httpx carries it along."""
+"""The host that was asked on plain http from the start: it alone may lead on to itself; httpx carries it along. Nobody
+else may lead on to plain http, to this very machine neither: what listens here trusts whoever reaches it."""
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -52,7 +53,7 @@ def request(client: httpx.Client, method: str, how: Http, headers: dict[str, str
 
 def _refuse_plain(request: httpx.Request) -> None:
     host = request.url.host
-    if request.url.scheme == "http" and host != request.extensions.get(_PLAIN_HOST) and not is_loopback(host):
+    if request.url.scheme == "http" and host != request.extensions.get(_PLAIN_HOST):
         raise SourceError(f"The server led on to plain http at {host}, where anybody could change the files.")
 
 
