@@ -80,7 +80,13 @@ def _identity(url: str, head: httpx.Response) -> tuple[str, str]:
     nor date leaves the size alone to tell two versions apart: there a SHA-256 in the configuration is the way."""
     etag, size = head.headers.get("ETag", ""), head.headers.get("Content-Length", "")
     mark = etag or f"{head.headers.get('Last-Modified', '')}/{size}"
-    return f"{_shown(url)}#{mark}", etag
+    return f"{_shown(url)}{_query_mark(url)}#{mark}", etag
+
+
+def _query_mark(url: str) -> str:
+    """Tells apart addresses that differ in the query alone. A hash: the query itself may be a signature."""
+    query = urlsplit(url).query
+    return f"?{hashlib.sha256(query.encode()).hexdigest()[:12]}" if query else ""
 
 
 def _shown(url: str) -> str:

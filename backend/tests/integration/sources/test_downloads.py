@@ -347,6 +347,20 @@ def test_a_server_without_head_is_asked_another_way(asking: Asking, server: File
     assert asking.fetch(source).key != version.key
 
 
+def test_two_addresses_that_differ_in_the_query_alone_are_two_versions(
+    asking: Asking, server: FileServer, source: str
+) -> None:
+    server.etags = False  # so that nothing else tells them apart: both have the same size
+    key = asking.fetch(f"{source}?file=a").key
+    server.files[f"/{NAME}"] = CONTENT[::-1]
+    other = asking.fetch(f"{source}?file=b")
+    assert other.key != key
+    assert (other.folder / NAME).read_bytes() == CONTENT[::-1]
+    server.seen.clear()
+    assert asking.fetch(f"{source}?file=a").key == key
+    assert {seen.method for seen in server.seen} == {"HEAD"}
+
+
 def test_no_secret_of_an_address_is_written_down(asking: Asking, server: FileServer, source: str) -> None:
     server.faults = [Fault(cut_after=1000)] + [Fault(status=500)] * 4
     with pytest.raises(SourceUnreachableError) as caught:
