@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import email.utils
 import ipaddress
+import ssl
 import time
+from collections.abc import Iterator
 
 import httpx
 
@@ -66,7 +68,8 @@ def is_loopback(host: str) -> bool:
 
 
 def send(client: httpx.Client, request: httpx.Request, stream: bool = False) -> httpx.Response:
-    """The answer, whatever its status. Raises TryAgainError when there is none, SourceError for a bad redirect."""
+    """The answer, whatever its status. Raises TryAgainError when there is none, SourceError for a bad redirect or
+    certificate."""
     host = request.url.host
     try:
         return client.send(request, stream=stream)
@@ -77,7 +80,24 @@ def send(client: httpx.Client, request: httpx.Request, stream: bool = False) -> 
     except httpx.TimeoutException as error:
         raise TryAgainError(f"{host} did not answer in time") from error
     except httpx.TransportError as error:
-        raise TryAgainError(f"{host} cannot be reached") from error
+        raise untrusted(error, host) or TryAgainError(f"{host} cannot be reached") from error
+
+
+def untrusted(error: BaseException, host: str) -> SourceError | None:
+    """What is told of a server whose certificate this machine does not trust, which no waiting mends; None for every
+    other error."""
+    if not any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error)):
+        return None
+    return SourceError(
+        f"{host} shows a certificate that this machine does not trust. Let SSL_CERT_FILE name a file with the "
+        "certificate of whoever issued it, then start again."
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def refuse(response: httpx.Response, what: str, forbidden: str) -> None:

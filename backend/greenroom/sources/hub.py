@@ -17,6 +17,7 @@ from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
+    HTTPError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
@@ -24,6 +25,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.hf_api import ModelInfo, RepoSibling
 from huggingface_hub.utils import get_token
 
+from greenroom.sources.http import untrusted
 from greenroom.sources.plan import Http, Place, Plan, WantedFile
 from greenroom.words import (
     ConfigError,
@@ -73,11 +75,15 @@ def _info(repository: str, revision: str | None) -> ModelInfo:
     except HFValidationError as error:
         raise ConfigError(f"{repository} is no name that a hub's repository can have.") from error
     except OfflineModeIsEnabled as error:
-        raise SourceUnreachableError(f"HF_HUB_OFFLINE is set, so the hub is not asked for {what}.") from error
+        raise SourceError(
+            f"HF_HUB_OFFLINE is set, so the hub is not asked for {what}. Fetch it beforehand with `greenroom models "
+            "pull`, or start without the variable."
+        ) from error
     except (GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError, HfHubHTTPError) as error:
         raise _refused(error, host, what) from error
-    except (httpx.HTTPError, OSError) as error:
-        raise SourceUnreachableError(f"The hub ({host}) does not answer. It is tried again later.") from error
+    except (HTTPError, OSError) as error:  # of the HTTP client that the hub's library uses, whichever that is
+        away = SourceUnreachableError(f"The hub ({host}) does not answer. It is tried again later.")
+        raise untrusted(error, host) or away from error
 
 
 def _refused(error: HfHubHTTPError, host: str, what: str) -> SourceError:

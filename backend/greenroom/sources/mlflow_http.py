@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
+from greenroom.sources.http import untrusted
 from greenroom.sources.mlflow_client import FORBIDDEN, UNREACHABLE
 from greenroom.words import SourceError, SourceForbiddenError, SourceUnreachableError
 
@@ -35,13 +36,13 @@ class Server:
     def get(self, path: str, question: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
         """Status and JSON object of the answer; an empty object where there is none.
 
-        Raises SourceUnreachableError, SourceForbiddenError, SourceError for a redirect."""
+        Raises SourceUnreachableError, SourceForbiddenError, SourceError for a redirect or a bad certificate."""
         try:
             answer = httpx.get(self.url + path, params=question, headers=self.headers, timeout=_TIMEOUT)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise SourceError("MLFLOW_TRACKING_URI is no address. Correct it, such as http://mlflow:5000.") from error
         except httpx.HTTPError as error:
-            raise SourceUnreachableError(UNREACHABLE) from error
+            raise untrusted(error, "MLflow") or SourceUnreachableError(UNREACHABLE) from error
         if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR or answer.status_code == _TOO_MANY:
             raise SourceUnreachableError(f"MLflow cannot answer now (status {answer.status_code}).")
         if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):

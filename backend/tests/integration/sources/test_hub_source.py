@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import random
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from greenroom.words import (
     ModelSpec,
     ModelVersion,
     RuntimeName,
+    SourceError,
     SourceForbiddenError,
     SourceNotFoundError,
     SourceUnreachableError,
@@ -130,14 +132,26 @@ def test_a_hub_that_is_ill_is_told_as_unreachable(fetch: Fetch, repository: str,
     assert caught.value.temporary
 
 
+def test_a_hub_that_is_away_is_told_as_unreachable_for_now(
+    fetch: Fetch, repository: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:  # and never listened on
+        taken.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{taken.getsockname()[1]}")
+        with pytest.raises(SourceUnreachableError, match="does not answer") as refusal:
+            fetch(repository)
+    assert refusal.value.temporary
+
+
 def test_offline_mode_asks_nobody(
     fetch: Fetch, repository: str, server: FileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = fetch(repository)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     server.seen.clear()
-    with pytest.raises(SourceUnreachableError, match="HF_HUB_OFFLINE is set"):
+    with pytest.raises(SourceError, match="HF_HUB_OFFLINE is set") as refusal:
         fetch(repository)
+    assert not refusal.value.temporary
     assert fetch(repository, Want.CACHED) == version
     assert server.seen == []
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
+
 import httpx
 import pytest
 
-from greenroom.sources.http import open_client, request, send
+from greenroom.sources.http import TryAgainError, open_client, request, send
 from greenroom.sources.plan import Http
 from greenroom.words import SourceError
 
@@ -49,3 +51,20 @@ def test_plain_http_on_this_machine_leads_on_to_no_other_host(asked: Asked, targ
 def test_plain_http_on_this_machine_may_lead_on_to_itself_and_to_https(asked: Asked, target: str) -> None:
     assert ask(f"http://127.0.0.1/{target}") == 200
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("cause", "kind"), [(ssl.SSLCertVerificationError(), SourceError), (ConnectionRefusedError(), TryAgainError)]
+)
+def test_a_certificate_that_is_not_trusted_is_no_matter_of_waiting(
+    monkeypatch: pytest.MonkeyPatch, cause: OSError, kind: type[Exception]
+) -> None:
+    def refuse(transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+        try:
+            raise cause
+        except OSError:
+            raise httpx.ConnectError("no")  # noqa: B904 - as httpcore does: the cause is the context
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", refuse)
+    with pytest.raises(kind):
+        ask("https://models.example")
