@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+from greenroom.sources.http import untrusted
 from greenroom.sources.links import DRIVE_FILE, drive_file_id, is_archive_name
 from greenroom.sources.plan import Counted, Place, Plan, WantedFile
 from greenroom.words import ConfigError, ModelSpec, SourceForbiddenError, SourceUnreachableError
 
 TIMEOUT_SECONDS = (10.0, 30.0)
+_REFUSED = "Drive does not hand out the file {id}. Share it with everyone who has the link, then press Try again."
+_NO_FILE = frozenset({401, 403, 404, 410})
 
 
 class DriveSource:
@@ -65,8 +68,9 @@ def _asked(gdown: ModuleType, id: str, **how: object) -> object:
     try:
         return gdown.download(id=id, **how)
     except gdown.exceptions.FileURLRetrievalError as error:
-        raise SourceForbiddenError(
-            f"Drive does not hand out the file {id}. Share it with everyone who has the link, then press Try again."
-        ) from error
+        raise SourceForbiddenError(_REFUSED.format(id=id)) from error
     except (gdown.exceptions.DownloadError, requests.RequestException) as error:
-        raise SourceUnreachableError(f"Drive broke off the file {id}. It is tried again later.") from error
+        if getattr(getattr(error, "response", None), "status_code", None) in _NO_FILE:
+            raise SourceForbiddenError(_REFUSED.format(id=id)) from error
+        away = SourceUnreachableError(f"Drive broke off the file {id}. It is tried again later.")
+        raise untrusted(error, "Drive") or away from error

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from greenroom.sources.http import untrusted
 from greenroom.words import (
     ConfigError,
     GreenroomError,
@@ -92,4 +93,28 @@ def _ours(error: Exception) -> GreenroomError:
             "MLflow refuses what it was asked. Correct the name, or let MLFLOW_TRACKING_URI name a server or "
             "a database."
         )
-    return SourceUnreachableError(UNREACHABLE)
+    return _of_store(error) or untrusted(error, "MLflow") or SourceUnreachableError(UNREACHABLE)
+
+
+def _of_store(error: Exception) -> SourceError | None:
+    """What the client of a store means, where no waiting mends it; None where it may."""
+    status = _status(error)
+    if status in (401, 403) or isinstance(error, PermissionError) or "Credentials" in type(error).__name__:
+        return SourceForbiddenError(
+            "The store in which MLflow keeps the files does not let the server in. Give the server the store's "
+            "credentials, then start again."
+        )
+    if status in (404, 410) or isinstance(error, FileNotFoundError):
+        return SourceNotFoundError(
+            "MLflow names files that are not in its store. Register the version again, then press Try again."
+        )
+    return None
+
+
+def _status(error: Exception) -> object:
+    """The HTTP status of a store's answer, where the clients of S3, of Azure and of Google keep it."""
+    response = getattr(error, "response", None)
+    if isinstance(response, Mapping):
+        return response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    places = ((response, "status_code"), (error, "status_code"), (error, "code"))
+    return next((found for found in (getattr(place, name, None) for place, name in places) if found), None)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import ssl
+from types import SimpleNamespace
 
 import pytest
 
@@ -25,9 +27,36 @@ class ClientError(Exception):
         self.error_code = error_code
 
 
+class StoreError(Exception):
+    """As those of the clients of S3 (`response` is a mapping), of Azure and of Google."""
+
+    def __init__(self, **attributes: object) -> None:
+        super().__init__("/secret/path")
+        self.__dict__ |= attributes
+
+
+def of_s3(status: int) -> StoreError:
+    return StoreError(response={"Error": {"Code": "x"}, "ResponseMetadata": {"HTTPStatusCode": status}})
+
+
+class NoCredentialsError(Exception):
+    """As the one of S3's client."""
+
+
 @pytest.mark.parametrize(
     ("raised", "error"),
     [
+        (of_s3(403), SourceForbiddenError),
+        (of_s3(404), SourceNotFoundError),
+        (of_s3(503), SourceUnreachableError),
+        (StoreError(status_code=401), SourceForbiddenError),
+        (StoreError(status_code=500), SourceUnreachableError),
+        (StoreError(code=404), SourceNotFoundError),
+        (StoreError(response=SimpleNamespace(status_code=403)), SourceForbiddenError),
+        (NoCredentialsError(), SourceForbiddenError),
+        (PermissionError("/secret/path"), SourceForbiddenError),
+        (FileNotFoundError("/secret/path"), SourceNotFoundError),
+        (ssl.SSLCertVerificationError("/secret/path"), SourceError),
         (ClientError("RESOURCE_DOES_NOT_EXIST"), SourceNotFoundError),
         (ClientError("PERMISSION_DENIED"), SourceForbiddenError),
         (ClientError("UNAUTHENTICATED"), SourceForbiddenError),

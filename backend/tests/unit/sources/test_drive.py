@@ -11,7 +11,7 @@ import pytest
 from greenroom.sources.drive import DriveSource
 from greenroom.sources.links import drive_file_id
 from greenroom.sources.plan import Http, Place
-from greenroom.words import ConfigError, ModelSpec, SourceForbiddenError, SourceUnreachableError
+from greenroom.words import ConfigError, ModelSpec, SourceError, SourceForbiddenError, SourceUnreachableError
 
 ID = "1AbCdEfGhIjKlMnOp"
 SPEC = ModelSpec("mine", f"gdrive:{ID}")
@@ -85,6 +85,22 @@ def test_refusals_of_drive_are_told_with_what_to_do(gdown: ModuleType, monkeypat
         DriveSource().find(SPEC, ID, Place(Path())).list_files()
     monkeypatch.setattr(gdown, "download", fail)
     with pytest.raises(SourceUnreachableError):
+        DriveSource().find(SPEC, ID, Place(Path())).list_files()
+
+
+@pytest.mark.parametrize(("status", "kind"), [(404, SourceForbiddenError), (503, SourceUnreachableError)])
+def test_a_file_that_is_not_there_is_no_matter_of_waiting(
+    gdown: ModuleType, monkeypatch: pytest.MonkeyPatch, status: int, kind: type[SourceError]
+) -> None:
+    import requests
+
+    def answer(**how: object) -> None:
+        response = requests.Response()
+        response.status_code = status
+        response.raise_for_status()
+
+    monkeypatch.setattr(gdown, "download", answer)
+    with pytest.raises(kind):
         DriveSource().find(SPEC, ID, Place(Path())).list_files()
 
 
