@@ -9,6 +9,8 @@ from pathlib import Path
 FAILED = 1
 MIN_ACCURACY = 0.75
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_ALIAS = re.compile(r"(?!(?:v\d+|latest)$)[\w-]{1,255}", re.IGNORECASE)
+"""What MLflow takes for one; it would say so only once the version is trained and registered."""
 _STATUS = (
     "The exit status is 0 when the version is written (and registered, where there is a registry), 1 when something "
     "failed, 2 when the command or the data are wrong, 3 when the accuracy is below --min-accuracy."
@@ -30,7 +32,9 @@ def add_train(commands: Commands[argparse.ArgumentParser]) -> None:
     train.add_argument("--mistakes", type=Path, metavar="FILE", help="write the texts that it judged wrong as CSV")
     train.add_argument("--seed", type=int, default=0, help="of the split (%(default)s)")
     train.add_argument("--tracking-uri", metavar="URI", help="MLflow's, to register the version (MLFLOW_TRACKING_URI)")
-    train.add_argument("--alias", help="that is to name the version, if it is good enough; such as production")
+    train.add_argument(
+        "--alias", type=_alias, help="that is to name the version, if it is good enough; such as production"
+    )
     train.add_argument(
         "--min-accuracy", type=_share, default=MIN_ACCURACY, metavar="SHARE",
         help="on the test, or without one on the texts held out; below it no alias is moved (%(default)s)",
@@ -41,6 +45,12 @@ def add_train(commands: Commands[argparse.ArgumentParser]) -> None:
 def _name(text: str) -> str:
     if not _NAME.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no model name: letters, digits, '.', '_' and '-'")
+    return text
+
+
+def _alias(text: str) -> str:
+    if not _ALIAS.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no alias: letters, digits, '_' and '-', not 'latest', not 'v1'")
     return text
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from greenroom.sources.mlflow_client import error_code, our_errors, require_mlflow
-from greenroom.words import ConfigError
+from greenroom.words import ConfigError, GreenroomError, SourceError
 
 ARTIFACTS = "model"
 """The folder of the files within the run's artifacts."""
@@ -37,15 +38,28 @@ def register(
     with our_errors():
         client = mlflow.MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
         run = client.create_run(_experiment(client, name), tags=dict(tags))
-        status = "FAILED"
         try:
             number = _register_run(client, run, folder, name, metrics, tags, params or {})
+        except BaseException:
+            with contextlib.suppress(Exception):  # the first error is the one that says why
+                client.set_terminated(run.info.run_id, "FAILED")
+            raise
+    _finish(client, run, name, number, alias)
+    return number
+
+
+def _finish(client: Any, run: Any, name: str, number: str, alias: str | None) -> None:
+    """The version is there for good, whatever happens now. Raises SourceError that says so."""
+    try:
+        with our_errors():
+            client.set_terminated(run.info.run_id, "FINISHED")
             if alias:
                 client.set_registered_model_alias(name, alias, number)
-            status = "FINISHED"
-        finally:
-            client.set_terminated(run.info.run_id, status)
-    return number
+    except GreenroomError as error:
+        left = f"the alias {alias} was not moved" if alias else "its run was not finished"
+        told = SourceError(f"Registered as version {number} of {name}; {left}: {error}")
+        told.temporary = error.temporary
+        raise told from error
 
 
 def _experiment(client: Any, name: str) -> str:

@@ -30,8 +30,7 @@ def train(options: argparse.Namespace) -> int:
     folder = options.folder or settings.data / "trained" / options.name
     _require_ours(folder)
     uri = settings.mlflow_tracking_uri if options.tracking_uri is None else options.tracking_uri
-    if uri and find_spec("mlflow") is None:
-        raise ConfigError("MLflow is not installed, and a registry needs it: pip install greenroom[mlflow]")
+    _require_registry(uri, options.alias)
     data, test = _read(options)
     screen, out = console(to_errors=True), console()
     encoder = options.encoder or DEFAULT_SPEC.source
@@ -51,6 +50,14 @@ def train(options: argparse.Namespace) -> int:
         moved = f"; the alias {options.alias} names it now" if options.alias and passed else ""
         out.print(f"Registered as version {number} of {options.name}{moved}")
     return 0 if passed else BELOW_THRESHOLD
+
+
+def _require_registry(uri: str, alias: str | None) -> None:
+    """Raises ConfigError when the version could not be registered as asked."""
+    if alias and not uri:
+        raise ConfigError("--alias needs --tracking-uri or MLFLOW_TRACKING_URI.")
+    if uri and find_spec("mlflow") is None:
+        raise ConfigError("MLflow is not installed, and a registry needs it: pip install greenroom[mlflow]")
 
 
 def _require_ours(folder: Path) -> None:

@@ -34,7 +34,7 @@ def said(folder, *rest):
     try:
         return register(Path(folder), *rest)
     except GreenroomError as error:
-        return [type(error).__name__, error.temporary]
+        return [type(error).__name__, error.temporary, str(error)]
 
 print(json.dumps([said(*order) for order in json.load(sys.stdin)]))
 """
@@ -51,21 +51,23 @@ class Registrations:
     without_alias: str
     embedded: str
     with_nobody_there: tuple[str, bool]
+    with_alias_refused: str
 
 
 @pytest.fixture(scope="module")
 def registrations(mlflow: MlflowServer, tmp_path_factory: pytest.TempPathFactory) -> Registrations:
-    """What `register` said to four orders, in one process: importing MLflow takes longer than all of them."""
+    """What `register` said to five orders, in one process: importing MLflow takes longer than all of them."""
     folder = tmp_path_factory.mktemp("registering")
     head, uri = str(write_head(folder / "head", "neutral")), f"sqlite:///{folder}/registry.db"
-    with_alias, without_alias, embedded, (error, temporary) = _said(
+    with_alias, without_alias, embedded, (error, temporary, _), (_, _, refused) = _said(
         folder,
         [head, NAME, FIGURES, TAGS, "production", mlflow.url, PARAMS],
         [head, NAME, FIGURES, TAGS, None, mlflow.url],
         [head, NAME, {}, {}, "production", uri],
         [head, NAME, {}, {}, None, f"http://127.0.0.1:{free_port()}"],
+        [head, "other-one", {}, {}, "no alias!", uri],
     )
-    return Registrations(uri, with_alias, without_alias, embedded, (error, temporary))
+    return Registrations(uri, with_alias, without_alias, embedded, (error, temporary), refused)
 
 
 def _said(folder: Path, *orders: list[object]) -> list[Any]:
@@ -91,6 +93,11 @@ def test_a_registration_keeps_figures_and_tags_and_moves_the_alias_only_when_it_
 
 def test_a_registration_with_nobody_there_says_so(registrations: Registrations) -> None:
     assert registrations.with_nobody_there == ("SourceUnreachableError", True)
+
+
+def test_a_version_that_is_registered_is_named_when_its_alias_does_not_move(registrations: Registrations) -> None:
+    said = "Registered as version 1 of other-one; the alias no alias! was not moved: MLflow refuses what it was asked."
+    assert registrations.with_alias_refused.startswith(said)
 
 
 @pytest.mark.anyio

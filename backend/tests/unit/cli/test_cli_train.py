@@ -73,6 +73,31 @@ def test_a_folder_with_other_files_is_left_alone(capsys: pytest.CaptureFixture[s
     assert said == f"greenroom: --folder: {data.parent} holds other files (texts.csv). Name an empty folder."
 
 
+def test_an_alias_without_a_registry_is_refused_before_anything_is_learnt(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, data: Path
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    data.write_text("text,label\n" + ROWS)
+    said = complaint(capsys, data, "--alias", "production")
+    assert said == "greenroom: --alias needs --tracking-uri or MLFLOW_TRACKING_URI."
+
+
+@pytest.mark.parametrize("alias", ["bad alias!", "", "v1", "V12", "latest", "Latest", "a.b", "a" * 256])
+def test_an_alias_that_mlflow_would_not_take_is_refused_before_anything_is_learnt(
+    capsys: pytest.CaptureFixture[str], alias: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(["train", "moods", "--data", "x", "--alias", alias])
+    assert ended.value.code == 2
+    assert f"{alias!r} is no alias" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("alias", ["production", "v1x", "latest-2", "Blue_green-1"])
+def test_an_alias_that_mlflow_takes_is_taken(capsys: pytest.CaptureFixture[str], data: Path, alias: str) -> None:
+    assert "x.csv cannot be read" in complaint(capsys, data.with_name("x.csv"), "--tracking-uri", "sqlite:///a.db",
+                                               "--alias", alias)  # fmt: skip
+
+
 def test_other_columns_can_be_named(data: Path) -> None:
     data.write_text("\ufeffremark,mood,by\n a b ,yes,me\nc,no,you\nA  B,yes,her\n", encoding="utf-8")
     sheet = read_sheet(data, "remark", "mood")
