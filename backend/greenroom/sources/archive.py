@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import stat
 import tarfile
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Protocol
 
 from greenroom.sources.job import Job
 from greenroom.sources.manifest import hidden
@@ -37,20 +38,20 @@ class _Member:
     content: IO[bytes]
 
 
-def is_archive(path: Path) -> bool:
-    """Whether the file is one of those that can be unpacked, by its content."""
-    return zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
+class _Stream(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+    def tell(self) -> int: ...
 
 
 def unpack(archive: Path, folder: Path, job: Job, bounds: Bounds = Bounds()) -> None:
     """Put the archive's files into `folder`, a single folder around all of them left away.
 
     Raises SourceError for anything that a model's archive does not hold, FileCorruptError, OSError, StoppedError."""
-    left = archive.stat().st_size * bounds.growth + bounds.free_bytes
+    most = left = archive.stat().st_size * bounds.growth + bounds.free_bytes
     inner = folder / ".unpacking"
     shutil.rmtree(inner, ignore_errors=True)
     with _readable(archive):
-        for number, member in enumerate(_members(archive)):
+        for number, member in enumerate(_members(archive, most, job)):
             if number >= bounds.members:
                 raise SourceError(f"{archive.name} holds more than {bounds.members} files, so it is no model's.")
             left = _copy(archive, member, inner, left, job)
@@ -65,20 +66,20 @@ def _copy(archive: Path, member: _Member, folder: Path, left: int, job: Job) -> 
             job.check()
             left -= len(chunk)
             if left < 0:
-                raise SourceError(f"{archive.name} grows beyond all measure when it is unpacked, so it is no model's.")
+                raise _beyond_measure(archive)
             file.write(chunk)
     return left
 
 
-def _members(archive: Path) -> Iterator[_Member]:
-    members = _zipped(archive) if zipfile.is_zipfile(archive) else _tarred(archive)
+def _members(archive: Path, most: int, job: Job) -> Iterator[_Member]:
+    members = _zipped(archive) if zipfile.is_zipfile(archive) else _tarred(archive, most, job)
     for name, content in members:
         path = _safe(archive, name)
         if not hidden(str(path)):
             yield _Member(path, content)
 
 
-def _tarred(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+def _tarred(archive: Path, most: int, job: Job) -> Iterator[tuple[str, IO[bytes]]]:
     with tarfile.open(archive) as tar:
         for member in tar:
             if member.isdir():
@@ -88,6 +89,19 @@ def _tarred(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
             if content is None:
                 raise SourceError(f"{archive.name} holds a link or a device ({_shown(member.name)}). Pack plain files.")
             yield member.name, content
+        _read_to_the_end(archive, tar.fileobj, most, job)
+
+
+def _read_to_the_end(archive: Path, stream: _Stream | None, most: int, job: Job) -> None:
+    """The compressions keep their checksum behind everything else, and look at it only when they get there."""
+    while stream and stream.read(CHUNK_BYTES):
+        job.check()
+        if stream.tell() > most:
+            raise _beyond_measure(archive)
+
+
+def _beyond_measure(archive: Path) -> SourceError:
+    return SourceError(f"{archive.name} grows beyond all measure when it is unpacked, so it is no model's.")
 
 
 def _zipped(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
@@ -138,7 +152,15 @@ def _readable(archive: Path) -> Iterator[None]:
         yield
     except FileExistsError as error:
         raise SourceError(f"{archive.name} holds one file twice. Pack it again.") from error
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise FileCorruptError(
-            f"{archive.name} is damaged or no archive that can be unpacked. Pack it again."
-        ) from error
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError) as error:
+        raise _damaged(archive) from error
+    except OSError as error:
+        if error.errno is not None:  # the operating system's: a full disk
+            raise
+        raise _damaged(archive) from error  # what gzip and bz2 say of bad data
+
+
+def _damaged(archive: Path) -> FileCorruptError:
+    return FileCorruptError(
+        f"{archive.name} is damaged or no archive that can be unpacked. Press Try again, or pack it again."
+    )

@@ -179,7 +179,12 @@ class Download:
             if entry.name != _ARCHIVES:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         for path in sealed:
-            archive.unpack(self._folder / _ARCHIVES / path, self._folder, self._job)
+            sealed_file = self._folder / _ARCHIVES / path
+            try:
+                archive.unpack(sealed_file, self._folder, self._job)
+            except FileCorruptError:
+                sealed_file.unlink()  # it may have been damaged on its way
+                raise
         return _hashed(self._folder, self._job)
 
     def _check_unpacked(self, found: dict[str, str]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from greenroom.sources.seam import Want
 from greenroom.words import FileCorruptError, SourceError
 from tests.integration.sources.asking import Asking
-from tests.integration.sources.file_server import FileServer
+from tests.integration.sources.file_server import Fault, FileServer
 
 
 def packed(**files: bytes) -> bytes:
@@ -49,6 +49,15 @@ def test_its_own_hash_and_those_of_its_files_are_checked(asking: Asking, server:
         Asking(asking.data / "other").fetch(source, sha256={"config.json": "0" * 64})
     with pytest.raises(FileCorruptError):
         Asking(asking.data / "third").fetch(source, sha256={"model.zip": "0" * 64})
+
+
+def test_one_that_was_damaged_on_its_way_is_had_anew(asking: Asking, server: FileServer, source: str) -> None:
+    sound = server.files["/model.zip"]
+    at = sound.index(b"{}")  # the content of a file: the archive's checksum alone tells
+    server.faults = [Fault(body=sound[:at] + b"[" + sound[at + 1 :], same_etag=sound)]
+    with pytest.raises(FileCorruptError, match="damaged"):
+        asking.fetch(source)
+    assert (asking.fetch(source).folder / "config.json").read_bytes() == b"{}"
 
 
 def test_one_that_cannot_be_unpacked_never_counts_as_a_version(asking: Asking, server: FileServer, source: str) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
+import errno
+import gzip
 import io
+import lzma
+import random
 import stat
 import tarfile
 import zipfile
@@ -120,6 +125,49 @@ def test_an_archive_that_is_cut_off_is_told_as_damaged(pack: Pack, tmp_path: Pat
     packed = pack(tmp_path / "a", {"weights": bytes(range(256)) * 4000})
     packed.write_bytes(packed.read_bytes()[:-2000])
     with pytest.raises(FileCorruptError, match="damaged"):
+        open_into(tmp_path / "out", packed)
+
+
+def compressed(path: Path, how: str, content: bytes, behind: bytes = b"") -> Path:
+    """A tar with one file in it, and more bytes behind its end."""
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w") as packed:
+        member = tarfile.TarInfo("weights")
+        member.size = len(content)
+        packed.addfile(member, io.BytesIO(content))
+    compress: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+    path.write_bytes(compress[how](plain.getvalue() + behind))
+    return path
+
+
+@pytest.mark.parametrize("how", ["gz", "bz2", "xz"])
+def test_no_byte_of_a_compressed_archive_may_be_another_one(tmp_path: Path, how: str) -> None:
+    packed = compressed(tmp_path / "a", how, random.Random(1).randbytes(300_000))
+    sound = packed.read_bytes()
+    for place in (len(sound) // 3, len(sound) // 2, len(sound) - 6):
+        packed.write_bytes(sound[:place] + bytes([sound[place] ^ 0xFF]) + sound[place + 1 :])
+        with pytest.raises(FileCorruptError, match="damaged"):
+            open_into(tmp_path / "out", packed)
+
+
+def test_what_lies_behind_the_end_of_an_archive_may_not_be_without_end(tmp_path: Path) -> None:
+    bomb = compressed(tmp_path / "a", "gz", b"x", behind=bytes(20_000_000))
+    assert bomb.stat().st_size < 100_000
+    with pytest.raises(SourceError, match="grows beyond all measure"):
+        open_into(tmp_path / "out", bomb, Bounds(growth=50, free_bytes=1_000_000))
+    assert open_into(tmp_path / "out", bomb) == {"weights": b"x"}
+
+
+def test_a_full_disk_is_not_told_as_a_damaged_archive(
+    pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = pack(tmp_path / "a", FILES)
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("greenroom.sources.archive._copy", full)
+    with pytest.raises(OSError, match="No space"):
         open_into(tmp_path / "out", packed)
 
 
