@@ -16,8 +16,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from greenroom.words import ErrorCode
+
 BOUNDS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds of the latency's buckets; a last one has none."""
+USUAL_UPDATE_ERRORS = (ErrorCode.SOURCE_UNREACHABLE, ErrorCode.VERSION_REFUSED, ErrorCode.LOAD_FAILED)
 VERSIONS_KEPT = 2
 """The one that serves and the one before, which still answers for a moment."""
 ANSWERED = "ok"
@@ -52,8 +55,10 @@ class Metrics:
         self.swaps: Counter[str] = Counter()
         self.rollbacks: Counter[tuple[str, bool]] = Counter()
         """By model, and whether it was automatic."""
-        self.update_errors: Counter[tuple[str, ...]] = Counter()
-        """By model and error code."""
+        self.update_errors: Counter[tuple[str, ...]] = Counter(
+            {(name, str(code)): 0 for name in self.models for code in USUAL_UPDATE_ERRORS}
+        )
+        """By model and error code; there from the start, so that the first one is seen to be an increase."""
         self.evictions: Counter[str] = Counter()
         self.cache_hits: Counter[str] = Counter()
         self.cache_misses: Counter[str] = Counter()

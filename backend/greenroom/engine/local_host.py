@@ -18,7 +18,7 @@ from typing import NamedTuple
 import structlog
 
 from greenroom.engine.link import HostLink
-from greenroom.engine.processes import HostProcess, exit_reason, resident_bytes
+from greenroom.engine.processes import HostProcess, exit_reason, private_bytes, resident_bytes
 from greenroom.engine.seam import HostExit, HostInfo, Vectors
 from greenroom.engine.watch import Watch
 from greenroom.engine.zygote import level_number
@@ -124,6 +124,9 @@ class LocalHost:
 
     def memory_bytes(self) -> int | None:
         return None if self._gone else resident_bytes(self._process.pid)
+
+    def private_bytes(self) -> int | None:
+        return None if self._gone else private_bytes(self._process.pid)
 
     async def close(self, grace_seconds: float = 5.0) -> None:
         """Stop it, and kill it when it has not ended after `grace_seconds`. Returns when it has ended."""

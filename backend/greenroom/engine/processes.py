@@ -80,6 +80,15 @@ def describe_exit(code: int | None, asked: bool) -> str:
     return f"killed by {name} (out of memory?)" if unasked_kill else f"killed by {name}"
 
 
+def private_bytes(pid: int) -> int | None:
+    """Memory that no other process shares (proc(5), smaps_rollup); None where the kernel does not tell."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+        return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_")) or None
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 def resident_bytes(pid: int) -> int | None:
     """Resident memory, shared pages included (proc(5), statm); None where the kernel does not tell."""
     try:

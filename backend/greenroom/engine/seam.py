@@ -91,6 +91,9 @@ class Host(Protocol):
     def memory_bytes(self) -> int | None:
         """Resident memory, shared pages included; None when unknown."""
 
+    def private_bytes(self) -> int | None:
+        """What of it would be free without this host; None when unknown."""
+
     async def close(self, grace_seconds: float = 5.0) -> None:
         """Let it finish what is queued, then end it; kill it when the grace is over."""
 

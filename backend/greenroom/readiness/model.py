@@ -149,6 +149,11 @@ class Model:
         return self.state in ACTIVE
 
     @property
+    def is_at_rest(self) -> bool:
+        """No try is under way, and none was successful."""
+        return self.state in (State.WAITING, State.FAILED)
+
+    @property
     def is_failed_for_good(self) -> bool:
         return self.state is State.FAILED and self.retry_at is None
 

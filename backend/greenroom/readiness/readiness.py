@@ -82,18 +82,28 @@ class Readiness:
         """It did not get to serve; that is shown until another one tries, or this one is forgotten."""
         self._target(name, Event.FAIL).failed(error, retry_at)
 
+    def has_target(self, name: str) -> bool:
+        """Whether a coming version is shown, be it one that failed."""
+        return name in self._targets
+
     def target_forgotten(self, name: str, now: float) -> None:
         """There is no coming version any more."""
         self._targets.pop(name, None)
 
     def target_serves(self, name: str, now: float) -> LoadRecord:
-        """The coming version has taken over from the one that served, which can be rolled back to."""
+        """The coming version serves from now on; the one that served, or has failed, can be rolled back to."""
         model, target = self._model(name), self._target(name, Event.SWAP)
         left, version = model.version, target.version
-        if not model.is_ready or version is None:
+        if version is None or not (model.is_ready or model.is_at_rest):
             raise PhaseError(name, model.state, Event.SWAP)
+        stages = tuple(target.attempt.plan.stages) if target.attempt else ()
         record = target.ready(now)
-        model.swapped(version)
+        if model.is_ready:
+            model.swapped(version)
+        else:
+            model.begin(stages, now)
+            model.resolved(version, now)
+            model.ready(now)
         model.previous = left.id if left else None
         del self._targets[name]
         return record

@@ -107,9 +107,10 @@ class Board:
         await asyncio.shield(self._changed)
 
     async def wait_until_ready(self, scope: tuple[str, ...]) -> bool:
-        """Wait until every model of `scope` is ready, for as long as it takes; False when the server ends first."""
+        """Wait until every model of `scope` is ready, for as long as it takes; False when the server ends first, or
+        one of them has failed for good."""
         while not self.readiness.is_ready(scope):
-            if self._closing:
+            if self._closing or self.readiness.is_failed_for_good(scope):
                 return False
             await self.changed()
         return True

@@ -71,6 +71,10 @@ class Calls:
                 except (PredictionError, DeadlineExceededError):
                     self._keeper.answered(host, failed=True)
                     raise
+                except asyncio.CancelledError:
+                    if asyncio.get_running_loop().time() >= deadline:  # the caller's own watch was first
+                        self._keeper.answered(host, failed=True)
+                    raise
                 else:
                     self._keeper.answered(host)
                     return vectors, host, version

@@ -1,47 +1,36 @@
-"""Changing the version that serves, without a gap: reload, rollback, and the taking back of one that fails.
+"""Changing the version that serves: reload, rollback, what the source names now, and the taking back of one that fails.
 
-    fetch → room → load beside, in the background → gate → activate → drain → close the one that left
-
-Everything up to `activate` can fail, and then nothing has changed: the old version has served all the time. Activating
-is one assignment (`Keeper.put`) between two steps of the event loop, so a call either has the old host or the new one.
-Those that have the old one are answered by it before it is closed; one that waits for its turn is sent on by `Calls`.
-
-One change of a model at a time. Whoever asks for the same while it is under way waits for the same outcome.
+How another version takes over without a gap is in `serving.swap`. One change of a model at a time; whoever asks for the
+same while it is under way waits for the same outcome. A model that rests is loaded first, so that there is something to
+swap with. One that has failed has nothing to lose: there the keeper loads what is to serve, and tries again by itself.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Coroutine
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 import structlog
 
-from greenroom.engine.seam import Host, Step
+from greenroom.engine.seam import Host
 from greenroom.protocol.answers import GateReport
-from greenroom.protocol.snapshot import ModelError, StageName
+from greenroom.protocol.snapshot import ModelError
 from greenroom.protocol.socket import EventName
-from greenroom.readiness.history import LoadRecord
-from greenroom.serving.gate import judge, space_check, why_not
 from greenroom.serving.keeper import Keeper
 from greenroom.serving.means import Means
-from greenroom.serving.origin import is_local, origin
-from greenroom.serving.room import needed_bytes
+from greenroom.serving.swap import DrainFirstError, NothingToDoError, Swap, took_over
 from greenroom.serving.told import describe, unforeseen
-from greenroom.serving.trial import Trial
-from greenroom.sources.seam import Want
+from greenroom.sources.seam import Found, Want
 from greenroom.words import (
     GreenroomError,
     ModelVersion,
     NoPreviousVersionError,
-    NotEnoughMemoryError,
     NotReadyError,
     PredictionError,
-    Task,
+    SourceError,
     VersionRefusedError,
 )  # fmt: skip
 
@@ -64,18 +53,6 @@ class Outcome:
     error: ModelError | None = None
 
 
-class _NothingToDoError(Exception):
-    """The source names the version that serves."""
-
-
-class _DrainFirstError(Exception):
-    """The version does not fit beside the one that serves, and the operator prefers a gap."""
-
-    def __init__(self, version: ModelVersion) -> None:
-        super().__init__(version.id)
-        self.version = version
-
-
 class Changes:
     """The changes of one keeper's model."""
 
@@ -83,30 +60,40 @@ class Changes:
         self.keeper = keeper
         self.gate: GateReport | None = None
         """The last report."""
-        self.coming: ModelVersion | None = None
-        """The version that is to serve next, while a change is under way and knows it."""
+        self._swap: Swap | None = None
+        """The one under way."""
         self._means = means
         self._board = means.board
         self._lock = asyncio.Lock()
         self._under_way: dict[str, asyncio.Task[Outcome]] = {}
         self._cleaning: set[asyncio.Task[None]] = set()
 
+    @property
+    def coming(self) -> str | None:
+        """Key of the version that is to serve next, while a change is under way and knows it."""
+        return self._swap.named[0] if self._swap is not None and self._swap.named is not None else None
+
     # what can be asked for
 
     async def reload(self, *, force: bool = False) -> Outcome:
         """Look at the source now and let the version that it names serve; `force`: also when it serves already.
 
-        Goes on when the caller leaves."""
+        Goes on when the caller leaves. Raises NotReadyError when the model had to be loaded first, and that takes
+        longer than a request may be held (GREENROOM_MAX_WAIT_SECONDS)."""
         return await self._shared(f"reload {force}", self._reload(force))
 
     async def rollback(self) -> Outcome:
         """Let the version that served before serve again, and hold it fast (`Entry.pinned_against`).
 
-        Raises NoPreviousVersionError, NotReadyError."""
+        Raises NoPreviousVersionError; NotReadyError as `reload` does."""
         previous = self.keeper.entry.previous
         if previous is None:
             raise NoPreviousVersionError(f"{self.keeper.spec.name} has had no other version that could serve again.")
         return await self._shared("rollback", self._rollback(previous))
+
+    async def follow(self, found: Found) -> Outcome:
+        """Let the version serve that the source names now, unless it is held back, or serves already."""
+        return await self._shared("follow", self._follow(found))
 
     async def unpin(self) -> bool:
         """Let the updater follow the source again, also to a version that was taken back; whether it was held back."""
@@ -123,12 +110,10 @@ class Changes:
         while True:
             await self.keeper.take_back.wait()
             self.keeper.take_back.clear()
-            previous, failing = self.keeper.entry.previous, self.keeper.version
-            if previous is None or failing is None:
-                continue
-            error = VersionRefusedError("Too many of its first calls failed, so the version before it serves again.")
-            self._refuse(failing.key, failing.id, error, for_good=True)
-            await self._shared("taking back", self._rollback(previous, failing))
+            try:
+                await self._take_back()
+            except Exception:
+                log.exception("taking_back_broke", model=self.keeper.spec.name)
 
     async def close(self) -> None:
         """End what is under way; a host that loads is killed."""
@@ -150,213 +135,136 @@ class Changes:
 
     async def _reload(self, force: bool) -> Outcome:
         async with self._lock:
-            keeper = self.keeper
-            if keeper.host is None:
-                return await self._load_again(Want.LATEST)
-            return await self._change(Want.LATEST, force, rolls_back=False)
+            if await self._serves():
+                return await self._change(Want.LATEST, force=force)
+            return await self._revive(latest=True)
 
-    async def _load_again(self, want: Want | str) -> Outcome:
-        """There is nothing to load beside: let the keeper load it, and wait a while for what comes of it.
-
-        Raises NotReadyError when it takes longer than a request may be held (GREENROOM_MAX_WAIT_SECONDS)."""
-        keeper = self.keeper
-        if keeper.failed:
-            keeper.try_again(want)
-        else:
-            keeper.want(want)
-        await self._until_settled_or_late()
-        failed = keeper.host is None
-        state = self._board.posted((keeper.spec.name,)).state.models[0]
-        return Outcome(
-            Result.FAILED if failed else Result.CHANGED, None if failed else state.version, error=state.error
-        )
+    async def _follow(self, found: Found) -> Outcome:
+        async with self._lock:
+            if not await self._is_news(found):
+                return Outcome(Result.UNCHANGED, self._serving_id)
+            if not self.keeper.failed:
+                return await self._change(Want.LATEST)
+            outcome = await self._revive(latest=True, patient=True)
+            if outcome.result is Result.FAILED and outcome.error is not None:
+                self._refuse((found.key, found.label), outcome.error)
+            return outcome
 
     async def _rollback(self, previous: str, failing: ModelVersion | None = None) -> Outcome:
         """To the version that was the previous one when it was asked for; `failing`: only if that one serves still."""
         async with self._lock:
-            left = self.keeper.version
-            if left is None or left.key == previous or (failing is not None and left.key != failing.key):
+            entry, serves = self.keeper.entry, await self._serves()
+            if entry.active == previous or (failing is not None and entry.active != failing.key):
                 return Outcome(Result.UNCHANGED, self._serving_id)
-            if self.keeper.host is None and await self._is_lost():
-                outcome = await self._load_again(previous)
-                if outcome.result is Result.CHANGED:
-                    self._tell_change(left, rolls_back=True)
-                    await self._means.ledger.save()
-            else:
+            if serves:
                 outcome = await self._change(previous, force=True, rolls_back=True)
+            else:
+                entry.roll_back()
+                await self._means.ledger.save()
+                outcome = await self._revive()
             if outcome.result is Result.CHANGED:
                 self._means.metrics.rolled_back(self.keeper.spec.name, failing is not None)
                 how = " by itself" if failing is not None else ""
                 log.info(f"Rolled back{how} to model version {outcome.version}", model=self.keeper.spec.name)
             return outcome
 
-    async def _is_lost(self) -> bool:
-        """Whether the version that should serve cannot; waits while it is being loaded. Raises NotReadyError."""
-        if self.keeper.is_wanted:
-            await self._until_settled_or_late()
-        return self.keeper.host is None
+    async def _take_back(self) -> None:
+        previous, failing = self.keeper.entry.previous, self.keeper.version
+        if previous is not None and failing is not None:
+            error = VersionRefusedError("Too many of its first calls failed, so the version before it serves again.")
+            self._refuse((failing.key, failing.id), describe(error), for_good=True)
+            await self._shared("taking back", self._rollback(previous, failing))
 
-    async def _change(self, want: Want | str, force: bool, *, rolls_back: bool) -> Outcome:
-        """Everything around `_bring_up`: whatever goes wrong there, the old version serves on."""
+    async def _is_news(self, found: Found) -> bool:
+        """Whether what the source names is to be tried now."""
+        keeper, entry, now = self.keeper, self.keeper.entry, self._board.clock.unix()
+        keeper.refused_versions.source_names(found.key, now)
+        if entry.pinned_against is not None:
+            if found.key == entry.pinned_against:
+                return False
+            await self.unpin()
+        if keeper.version is not None and found.key == keeper.version.key:
+            if self._board.readiness.has_target(keeper.spec.name):  # one that failed: it is wanted no longer
+                self._board.happened(self._board.readiness.target_forgotten, keeper.spec.name)
+            return False
+        return keeper.refused_versions.may_try(found.key, now) and (keeper.failed or keeper.host is not None)
+
+    async def _serves(self) -> bool:
+        """Whether a version serves, once it had the time for it; False when it has failed. Raises NotReadyError."""
+        self.keeper.want()
+        try:
+            async with asyncio.timeout(self._means.settings.max_wait_seconds):
+                await self.keeper.settled()
+        except TimeoutError:
+            raise NotReadyError((self.keeper.spec.name,)) from None
+        return self.keeper.host is not None
+
+    async def _revive(self, *, latest: bool = False, patient: bool = False) -> Outcome:
+        """Let a failed model's keeper load what is to serve, or the latest, and see what comes of it. Raises
+        NotReadyError; `patient`: however long it takes."""
+        keeper, left = self.keeper, self.keeper.version
+        keeper.try_again(latest)
+        await (keeper.settled() if patient else self._serves())
+        if keeper.host is None or keeper.version is None:
+            return Outcome(Result.FAILED, None, error=self._error)
+        if left is not None and left.key != keeper.version.key:
+            took_over(keeper, self._means, left, rolls_back=keeper.entry.pinned_against == left.key)
+            await self._means.ledger.save()
+        return Outcome(Result.CHANGED, keeper.version.id, left.id if left else None)
+
+    async def _change(self, want: Want | str, *, force: bool = False, rolls_back: bool = False) -> Outcome:
+        """Everything around a swap: whatever goes wrong there, the old version serves on."""
         keeper, readiness, name = self.keeper, self._board.readiness, self.keeper.spec.name
         self._board.happened(readiness.target_begins, name, self._means.engine.stages(keeper.spec))
+        self._swap = swap = Swap(keeper, self._means, want, force=force, rolls_back=rolls_back)
         try:
-            with keeper.lease():  # the model may not leave while its next version loads beside it
-                left = await self._bring_up(want, force, rolls_back)
-        except _NothingToDoError:
+            with keeper.changing():
+                host, left = await swap.run()
+        except NothingToDoError:
             self._board.happened(readiness.target_forgotten, name)
             return Outcome(Result.UNCHANGED, self._serving_id)
-        except _DrainFirstError as tight:
+        except DrainFirstError as tight:
             self._board.happened(readiness.target_forgotten, name)
             return await self._after_a_gap(tight.version, rolls_back)
         except GreenroomError as error:
-            return self._failed(error, want)
+            return self._failed(error, swap.named, rolls_back)
         except asyncio.CancelledError:
             self._board.happened(readiness.target_forgotten, name)
             raise
         except Exception as bug:
             log.exception("change_broke", model=name)
-            return self._failed(unforeseen(bug), want)
+            return self._failed(unforeseen(bug), swap.named, rolls_back)
         finally:
-            self.coming = None
+            self.gate, self._swap = swap.gate or self.gate, None
+        if host is not None:
+            self._clean_up(host, left)
         return Outcome(Result.CHANGED, self._serving_id, left.id if left else None)
-
-    async def _bring_up(self, want: Want | str, force: bool, rolls_back: bool) -> ModelVersion | None:
-        """Fetch, load, judge, activate; the version that left. Raises GreenroomError, _NothingToDoError."""
-        self.coming = version = await self._fetch(want, force)
-        if not rolls_back:
-            self._require_space(version)
-        with await self._make_room(version):
-            host = await self._load(version)
-            try:
-                serving, served = await self._serving()
-                if not rolls_back:
-                    await self._require_pass(host, version, serving, served)
-                    await self._serving()
-            except BaseException:
-                await host.close()
-                raise
-            return await self._activate(host, version, rolls_back)
-
-    async def _fetch(self, want: Want | str, force: bool) -> ModelVersion:
-        keeper, readiness, name = self.keeper, self._board.readiness, self.keeper.spec.name
-        if want is Want.LATEST and not force and keeper.version is not None and keeper.version.identity:
-            found = await self._means.fetcher.look(keeper.spec)
-            if found.key == keeper.version.key:
-                raise _NothingToDoError
-        version = await self._means.fetcher.fetch(keeper.spec, want, self._fetched)
-        if not force and keeper.version is not None and version.key == keeper.version.key:
-            raise _NothingToDoError
-        self._board.happened(readiness.target_resolved, name, version)
-        return version
-
-    def _fetched(self, stage: StageName, bytes_done: int, bytes_total: int) -> None:
-        self._report(Step(stage, bytes_done, max(bytes_total, 1), "bytes"))
-
-    def _report(self, step: Step) -> None:
-        readiness = self._board.readiness
-        self._board.happened(readiness.target_step, self.keeper.spec.name, step.stage, step.done, step.total, step.unit)
-
-    def _require_space(self, version: ModelVersion) -> None:
-        """Known before a load: it would be in vain."""
-        served, spec = self.keeper.version, self.keeper.spec
-        if spec.task is Task.EMBED and served is not None and not space_check(spec, version, served).passed:
-            raise VersionRefusedError(
-                f"Version {version.id} has another embedding space ({version.space}) than the one that serves "
-                f"({served.space}): stored vectors could not be compared any more. Allow it with "
-                "allow_space_change = true for this model, and embed again what you have stored."
-            )
-
-    async def _load(self, version: ModelVersion) -> Host:
-        keeper, memory = self.keeper, self._means.memory
-        log.info(
-            f"Loading model version {version.id} from {origin(keeper.spec)}", model=keeper.spec.name, version=version.id
-        )
-        verdicts = memory.verdicts(version.digest)
-        return await self._means.engine.load(keeper.spec, version, verdicts, self._report, background=True)
-
-    async def _make_room(self, version: ModelVersion) -> AbstractContextManager[None]:
-        """Raises NotEnoughMemoryError; where the setting says so, ends the serving host first instead."""
-        name, seen = self.keeper.spec.name, self._means.memory.resident_bytes(version.digest)
-        try:
-            return await self._means.room.make(name, needed_bytes(version, seen))
-        except NotEnoughMemoryError:
-            if self._means.settings.swap_when_tight != "drain":
-                raise
-            raise _DrainFirstError(version) from None
 
     async def _after_a_gap(self, version: ModelVersion, rolls_back: bool) -> Outcome:
         """End the serving host, then load `version`; when that fails, the one that served again."""
-        keeper, left = self.keeper, self.keeper.version
+        keeper, left, entry = self.keeper, self.keeper.version, self.keeper.entry
+        before = replace(entry)
+        entry.serves(version)
+        await self._means.ledger.save()
         log.warning("swap_with_a_gap", model=keeper.spec.name, version=version.id)
-        await keeper.evict(then=Want.LATEST if is_local(keeper.spec) else version.key)
-        await self._until_settled()
-        if keeper.host is not None:
-            self._tell_change(left, rolls_back)
+        await keeper.evict(back_soon=True)
+        await keeper.settled()
+        if keeper.host is not None and keeper.version is not None and keeper.version.key == version.key:
+            took_over(keeper, self._means, left, rolls_back=rolls_back)
             await self._means.ledger.save()
-            return Outcome(Result.CHANGED, self._serving_id, left.id if left else None)
-        error = self._board.posted((keeper.spec.name,)).state.models[0].error
-        keeper.try_again(left.key if left and not is_local(keeper.spec) else Want.LATEST)
-        await self._until_settled()
-        return Outcome(Result.FAILED, self._serving_id, error=error)
+            return Outcome(Result.CHANGED, version.id, left.id if left else None)
+        error = self._error
+        vars(entry).update(vars(before))
+        await self._means.ledger.save()
+        keeper.try_again()
+        await keeper.settled()
+        return self._told_failed(error, (version.key, version.id), for_good=rolls_back)
 
-    async def _until_settled_or_late(self) -> None:
-        """Raises NotReadyError when it takes longer than a request may be held (GREENROOM_MAX_WAIT_SECONDS)."""
-        try:
-            async with asyncio.timeout(self._means.settings.max_wait_seconds):
-                await self._until_settled()
-        except TimeoutError:
-            raise NotReadyError((self.keeper.spec.name,)) from None
-
-    async def _until_settled(self) -> None:
-        """Until the keeper's host serves, or its load has failed."""
-        while self.keeper.host is None and not self.keeper.failed:
-            await self._board.changed()
-
-    async def _require_pass(self, host: Host, version: ModelVersion, serving: Host, served: ModelVersion) -> None:
-        try:
-            self.gate = await judge(self.keeper.spec, host, version, serving, served, self._board.clock.unix())
-        except GreenroomError as error:
-            raise VersionRefusedError(f"The version that serves did not answer the gate's inputs: {error}") from error
-        if not self.gate.passed:
-            raise VersionRefusedError(why_not(self.gate))
-
-    async def _serving(self) -> tuple[Host, ModelVersion]:
-        """Who serves, once the keeper has made a successor of a host that died: two versions must not become active
-        at once. Raises PredictionError."""
-        await self._until_settled()
-        host, version = self.keeper.host, self.keeper.version
-        if host is None or version is None:
-            raise PredictionError("The version that served has failed meanwhile. Try again.")
-        return host, version
-
-    async def _activate(self, host: Host, version: ModelVersion, rolls_back: bool) -> ModelVersion | None:
-        keeper, readiness = self.keeper, self._board.readiness
-        left_version = keeper.version
-        begun = time.perf_counter()
-        record: LoadRecord = self._board.happened(readiness.target_serves, keeper.spec.name)
-        left = keeper.put(host, version)
-        pause_ms = round((time.perf_counter() - begun) * 1000, 3)
-        keeper.loads += 1
-        log.info(f"Model loaded successfully in {record.total_seconds:.1f}s", model=keeper.spec.name)
-        self._tell_change(left_version, rolls_back, pause_ms=pause_ms)
-        if left is not None:
-            self._clean_up(left, left_version)
-        await keeper.remember(record, host)
-        return left_version
-
-    def _tell_change(self, left: ModelVersion | None, rolls_back: bool, **measured: float) -> None:
-        """Take note of a version that has just taken over from `left`, and say so. The ledger is still to be saved."""
-        keeper, entry, version = self.keeper, self.keeper.entry, self.keeper.version
-        assert version is not None  # noqa: S101 - it serves
-        entry.pinned_against = left.key if rolls_back and left is not None else None
-        if left is not None and left.key != version.key:
-            entry.previous, entry.previous_id = left.key, left.id
-        keeper.trial = None if rolls_back else Trial(self._board.clock.monotonic())
-        keeper.refused_versions.forget(version.key)
-        log.info(f"Swapped to model version {version.id}", model=keeper.spec.name, version=version.id, **measured)
-        self._means.metrics.swapped(keeper.spec.name, version.id)
-        keeper.announce(EventName.ROLLED_BACK if rolls_back else EventName.SWAPPED, left=left)
+    @property
+    def _error(self) -> ModelError:
+        """Why the model does not serve."""
+        error = self._board.posted((self.keeper.spec.name,)).state.models[0].error
+        return error or describe(PredictionError("It does not serve, and did not say why."))
 
     def _clean_up(self, left: Host, version: ModelVersion | None) -> None:
         """Close the host that left once it owes nothing; nobody waits for that."""
@@ -373,21 +281,26 @@ class Changes:
         await left.close()
         log.info(f"Cleaned up model version {version.id if version else ''}", model=self.keeper.spec.name)
 
-    def _failed(self, error: GreenroomError, want: Want | str) -> Outcome:
-        name, version = self.keeper.spec.name, self.coming
-        told, retry_at = describe(error), None
-        log.error("change_failed", model=name, version=version.id if version else None, reason=str(error))
-        if version is not None:
-            retry_at = self._refuse(version.key, version.id, error, for_good=want is not Want.LATEST)
-        self._board.happened(self._board.readiness.target_failed, name, told, retry_at)
-        self._means.metrics.update_failed(name, error.code)
-        self.keeper.announce(EventName.FAILED, told, version=version.id if version else "")
-        return Outcome(Result.FAILED, self._serving_id, error=told)
+    def _failed(self, error: GreenroomError, version: tuple[str, str] | None, rolls_back: bool) -> Outcome:
+        """The version is marked bad, unless it was the source or the serving version that did not answer."""
+        not_its_fault = isinstance(error, PredictionError) or (isinstance(error, SourceError) and error.temporary)
+        outcome = self._told_failed(describe(error), None if not_its_fault else version, for_good=rolls_back)
+        self._means.metrics.update_failed(self.keeper.spec.name, error.code)
+        return outcome
 
-    def _refuse(self, key: str, id_: str, error: GreenroomError, *, for_good: bool) -> float | None:
-        return self.keeper.refused_versions.refuse(
-            key, id_, describe(error), self._board.clock.unix(), for_good=for_good
-        )
+    def _told_failed(self, error: ModelError, version: tuple[str, str] | None, *, for_good: bool) -> Outcome:
+        name, (_, id_) = self.keeper.spec.name, version or ("", "")
+        log.error("change_failed", model=name, version=id_ or None, reason=error.message)
+        retry_at = self._refuse(version, error, for_good=for_good) if version is not None else None
+        if self._board.readiness.has_target(name):
+            self._board.happened(self._board.readiness.target_failed, name, error, retry_at)
+        self.keeper.announce(EventName.FAILED, error, version=id_)
+        return Outcome(Result.FAILED, self._serving_id, error=error)
+
+    def _refuse(self, version: tuple[str, str], error: ModelError, *, for_good: bool = False) -> float | None:
+        """Mark a version (key and id) bad; when it is tried again."""
+        now = self._board.clock.unix()
+        return self.keeper.refused_versions.refuse(*version, error, now, for_good=for_good)
 
     @property
     def _serving_id(self) -> str | None:

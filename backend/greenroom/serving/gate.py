@@ -7,6 +7,7 @@ space is let through only where the operator allows it; then its vectors have no
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -14,10 +15,20 @@ from collections.abc import Iterator, Sequence
 from greenroom.engine.seam import Host, Vectors
 from greenroom.protocol.answers import GateCheck, GateReport
 from greenroom.protocol.base import timestamp
-from greenroom.words import GreenroomError, ModelSpec, ModelVersion, RuntimeName, Task
+from greenroom.words import (
+    GreenroomError,
+    ModelSpec,
+    ModelVersion,
+    OverloadedError,
+    RuntimeName,
+    Task,
+    VersionRefusedError,
+)  # fmt: skip
 
 GATE_SECONDS = 30.0
 """For one pass over the fixed inputs; a version that takes longer hangs."""
+FULL_PAUSE_SECONDS = 0.1
+"""Between two tries to have the fixed inputs answered by a host that is full."""
 MAX_NORM_ERROR = 1e-2
 FIXED_TEXTS: tuple[str, ...] = (
     "ok",
@@ -39,7 +50,7 @@ async def judge(
 
     Raises what the serving host raises when it is that one which cannot answer."""
     texts = _inputs(spec, serving)
-    wanted = await serving.embed(texts, GATE_SECONDS)
+    wanted = await _asked_patiently(serving, texts)
     checks = tuple(_checks_before(spec, candidate, version, serving, served))
     try:
         given = await candidate.embed(texts, GATE_SECONDS)
@@ -51,6 +62,18 @@ async def judge(
         checks = (*checks, *_checks_of_answers(spec, given, wanted, same_space))
     passed = all(check.passed for check in checks)
     return GateReport(version=version.id, against=served.id, passed=passed, checks=checks, at=timestamp(at))
+
+
+async def _asked_patiently(serving: Host, texts: Sequence[str]) -> Vectors:
+    """It may be full: a busy server is no reason to refuse a version."""
+    until = asyncio.get_running_loop().time() + GATE_SECONDS
+    while True:
+        try:
+            return await serving.embed(texts, GATE_SECONDS)
+        except OverloadedError:
+            if asyncio.get_running_loop().time() >= until:
+                raise
+            await asyncio.sleep(FULL_PAUSE_SECONDS)
 
 
 def _inputs(spec: ModelSpec, host: Host) -> Sequence[str]:
@@ -65,10 +88,11 @@ def _checks_before(
 ) -> Iterator[GateCheck]:
     """What can be told without an answer."""
     if spec.task is Task.CLASSIFY:
-        same = set(candidate.info.classes) == set(serving.info.classes)
-        yield GateCheck(name="classes", passed=same, detail=", ".join(candidate.info.classes))
+        given, wanted = (", ".join(sorted(host.info.classes)) for host in (candidate, serving))
+        detail = given if given == wanted else f"{given}, and {wanted} before; publish such a version as another model"
+        yield GateCheck(name="classes", passed=given == wanted, detail=detail)
     else:
-        yield space_check(spec, version, served)
+        yield _space_check(spec, version, served.space)
 
 
 def _checks_of_answers(spec: ModelSpec, given: Vectors, wanted: Vectors, same_space: bool) -> Iterator[GateCheck]:
@@ -86,11 +110,23 @@ def _checks_of_answers(spec: ModelSpec, given: Vectors, wanted: Vectors, same_sp
         yield GateCheck(name="cosine", passed=least >= spec.min_cosine, detail=detail)
 
 
-def space_check(spec: ModelSpec, version: ModelVersion, served: ModelVersion) -> GateCheck:
+def require_space(spec: ModelSpec, version: ModelVersion, served: str) -> None:
+    """The same check without an answer, before a load that would be in vain; `served`: id of the embedding space.
+
+    Raises VersionRefusedError."""
+    if spec.task is Task.EMBED and not _space_check(spec, version, served).passed:
+        raise VersionRefusedError(
+            f"Version {version.id} has another embedding space ({version.space}) than the one that serves "
+            f"({served}): stored vectors could not be compared any more. Allow it with allow_space_change = true for "
+            "this model, and embed again what you have stored."
+        )
+
+
+def _space_check(spec: ModelSpec, version: ModelVersion, served: str) -> GateCheck:
     """Whether vectors of the two may be compared, or the operator has said that they need not."""
-    if version.space == served.space:
+    if version.space == served:
         return GateCheck(name="space", passed=True, detail=f"the same, {version.space}")
-    detail = f"{version.space}, and {served.space} before"
+    detail = f"{version.space}, and {served} before"
     return GateCheck(name="space", passed=spec.allow_space_change, detail=f"{detail} (allow_space_change)")
 
 

@@ -196,14 +196,15 @@ class Greenroom:
         Raises UnknownModelError, SourceError."""
         keeper = self._keeper(name)
         entry, version = keeper.entry, keeper.version
-        coming = self.changes[name].coming
-        kept = {coming.key} if coming else set()
-        if not everything:
-            kept |= {key for key in (entry.active, entry.previous, version and version.key) if key}
+        kept = {self.changes[name].coming}
         if everything:
             entry.previous = entry.previous_id = None
             await self.means.ledger.save()
-        return await self.means.fetcher.clear(keeper.spec, kept)
+            if version is not None:
+                self.board.happened(self.board.readiness.known, name, version, None)
+        else:
+            kept |= {entry.active, entry.previous, version.key if version else None}
+        return await self.means.fetcher.clear(keeper.spec, [key for key in kept if key])
 
     async def embed(self, name: str, texts: Sequence[str], deadline_seconds: float | None = None) -> Embedded:
         """Embed `texts` with model `name` (default deadline: INFERENCE_TIMEOUT_SECONDS).

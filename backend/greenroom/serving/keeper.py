@@ -1,33 +1,33 @@
 """A keeper looks after one model: it fetches, loads, and when a host dies, makes the next one.
 
 One task per model runs `Keeper.run` for the server's life. Everything that happens is told to the board in the
-order it happens. Another host may take the serving one's place at any moment (`put`, by `serving.change`), or the model
-may leave memory until it is wanted again (`evict`, by `serving.room`): both are one assignment, seen by all at once.
+order it happens. Which version it loads stands in the ledger (`Entry.active`). While it does not load itself, another
+host may take the serving one's place, or a failed one's (`put`, by `serving.change`), or the model may leave memory
+until it is wanted again (`evict`, by `serving.room`): both are one assignment, seen by all at once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from math import ceil
 
 import structlog
 
-from greenroom.engine.seam import Host, HostExit, Step
-from greenroom.protocol.snapshot import ModelError, StageName
+from greenroom.engine.seam import Host, HostExit
+from greenroom.protocol.snapshot import ModelError
 from greenroom.protocol.socket import Event, EventName
 from greenroom.readiness.history import LoadRecord, eta_error
+from greenroom.serving.load import Loader
 from greenroom.serving.means import Means
-from greenroom.serving.origin import is_local, origin
+from greenroom.serving.origin import is_local
 from greenroom.serving.refused_versions import RefusedVersions
 from greenroom.serving.restart import RestartPolicy
-from greenroom.serving.room import needed_bytes
 from greenroom.serving.suspects import Suspects, key_of
 from greenroom.serving.told import cause_of, describe, unforeseen
 from greenroom.serving.trial import Trial
-from greenroom.sources.seam import Want
 from greenroom.tasks import first_of
 from greenroom.words import (
     CrashLoopError,
@@ -39,7 +39,6 @@ from greenroom.words import (
     OverloadedError,
     RetryRefusedError,
     SourceError,
-    SourceNotFoundError,
 )  # fmt: skip
 
 log = structlog.get_logger("greenroom.serving")
@@ -71,20 +70,25 @@ class Keeper:
         self.trial: Trial | None = None
         """Of the version that took over last."""
         self.busy_calls = 0
+        self._changes = 0
+        """Changes under way."""
         self.used_at = 0.0
         """When a call last ended, or the model was loaded for one, on the event loop's clock."""
         self._awaited_until = 0.0
         self.take_back: asyncio.Event = asyncio.Event()
-        """The version on trial has failed too often, or died: somebody is to roll it back."""
+        """The version on trial has failed too often: somebody is to roll it back."""
         self._means = means
         self._engine = means.engine
         self._board = means.board
         self._memory = means.memory
+        self._loader = Loader(spec, means, means.board.readiness.step, background=False)
         self._restarts = RestartPolicy()
         self._wanted = asyncio.Event()
         if spec.required:
             self._wanted.set()
-        self._want_next: Want | str | None = None
+        self._wants_latest = False
+        self._replaced: asyncio.Future[None] | None = None
+        """Done when another host took the serving one's place."""
         self._retry = asyncio.Event()
         self.failed = False
         self._next_retry = 0.0
@@ -97,7 +101,8 @@ class Keeper:
     @property
     def may_leave(self) -> bool:
         """Whether nobody uses it, and nobody is about to for whom it was loaded."""
-        return not self.busy_calls and asyncio.get_running_loop().time() >= self._awaited_until
+        busy = self.busy_calls or self._changes
+        return not busy and asyncio.get_running_loop().time() >= self._awaited_until
 
     @property
     def is_wanted(self) -> bool:
@@ -107,14 +112,16 @@ class Keeper:
     def resident_bytes(self) -> int:
         return (self.host.memory_bytes() or 0) if self.host is not None else 0
 
-    def want(self, version: Want | str | None = None) -> None:
-        """Somebody needs the model: load it unless it is there. `version`: which one the next load is to fetch."""
-        self._want_next = version or self._want_next
+    def private_bytes(self) -> int:
+        return (self.host.private_bytes() or 0) if self.host is not None else 0
+
+    def want(self) -> None:
+        """Somebody needs the model: load it unless it is there."""
         self._wanted.set()
 
     @contextlib.contextmanager
     def lease(self) -> Iterator[None]:
-        """Hold the model in memory: for a call, from before it asks for the host until it is answered, or a change."""
+        """Hold the model in memory for a call, from before it asks for the host until it is answered."""
         self.busy_calls += 1
         if self.host is not None:
             self._awaited_until = 0.0
@@ -125,6 +132,16 @@ class Keeper:
             self.used_at = asyncio.get_running_loop().time()
             if not self.busy_calls:
                 self._means.room.changed()
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[None]:
+        """Hold the model in memory while its next version loads beside it."""
+        self._changes += 1
+        try:
+            yield
+        finally:
+            self._changes -= 1
+            self._means.room.changed()
 
     def answered(self, host: Host, failed: bool = False) -> None:
         """`host` answered a call; `failed`: with an error that is not the caller's."""
@@ -146,29 +163,37 @@ class Keeper:
         self._next_retry = now + RETRY_INTERVAL_SECONDS
         self.try_again()
 
-    def try_again(self, want: Want | str | None = None) -> None:
-        """End the pause after a failure."""
-        self._want_next = want or self._want_next
+    async def settled(self) -> None:
+        """Until a host serves, or its load has failed."""
+        while self.host is None and not self.failed:
+            await self._board.changed()
+
+    def try_again(self, latest: bool = False) -> None:
+        """End the pause after a failure. `latest`: with the version that the source names now."""
+        self._wants_latest = self._wants_latest or latest
         self.failed = False
         self._retry.set()
 
     def put(self, host: Host, version: ModelVersion) -> Host | None:
-        """Let `host` serve from now on; the one that served until now, which is the caller's to close."""
+        """Let `host` serve from now on, at a time when nothing is being loaded here; the host that served until now,
+        which is the caller's to close."""
         left, self.host, self.version = self.host, host, version
         self.loaded_at = self._board.clock.unix()
-        self._memory.saw_resident(version.digest, host.memory_bytes())
+        self.failed = self._wants_latest = False
+        if self._replaced is not None and not self._replaced.done():
+            self._replaced.set_result(None)
+        self._retry.set()
         return left
 
-    async def evict(self, then: Want | str | None = None) -> None:
-        """Leave memory until somebody wants the model again; `then`: at once, and to fetch this version."""
+    async def evict(self, back_soon: bool = False) -> None:
+        """Leave memory until somebody wants the model again; `back_soon`: to be loaded again at once."""
         host, self.host = self.host, None
         if host is None:
             return
-        self._want_next = then
-        if then is None:
+        if not back_soon:
             self._wanted.clear()
             self._means.metrics.evicted(self.spec.name)
-        self._memory.saw_resident(self.version.digest if self.version else "", host.memory_bytes())
+        self._memory.saw_resident(self.version.digest if self.version else "", host.private_bytes())
         self._board.happened(self._board.readiness.evicted, self.spec.name)
         await host.close()
 
@@ -183,16 +208,18 @@ class Keeper:
                 await self._after_bug(bug)
 
     async def _live(self) -> None:
-        """One host's life, from its load to the pause before the next one."""
+        """From a load, unless a host was put here meanwhile, to the pause before the next one."""
+        loaded: Host | None = None
         try:
-            host = await self._load()
+            if self.host is None:
+                loaded = await self._load()
         except GreenroomError as error:
             await self._after_failure(error)
         except Exception as bug:
             log.exception("load_broke", model=self.spec.name)
             await self._after_failure(unforeseen(bug))
         else:
-            end = await self._serve(host)
+            end = await self._serve(loaded)
             if end is not None:
                 await self._after_exit(*end)
 
@@ -200,58 +227,26 @@ class Keeper:
         readiness, name = self._board.readiness, self.spec.name
         self.failed = False
         self._board.happened(readiness.begin, name, self._engine.stages(self.spec))
-        async with self._import_reported():
-            version = await self._fetch()
+        async with self._loader.import_reported():
+            version = await self._loader.fetch_to_serve(self.entry, latest=self._wants_latest)
         self.version = version
         self._board.happened(readiness.resolved, name, version)
-        with await self._means.room.make(name, needed_bytes(version, self._memory.resident_bytes(version.digest))):
-            log.info(f"Loading model version {version.id} from {origin(self.spec)}", model=name, version=version.id)
-            verdicts = self._memory.verdicts(version.digest)
-            return await self._engine.load(self.spec, version, verdicts, self._report)
+        return await self._loader.load(version)
 
-    async def _fetch(self) -> ModelVersion:
-        """The version that was asked for; else the one that served last; else the last one that was fetched."""
-        want, self._want_next = self._want_next, None
-        known = None if is_local(self.spec) else self.entry.active
+    async def _serve(self, loaded: Host | None) -> tuple[HostExit, int] | None:
+        """Show `loaded` as ready and stay until whatever host serves ends: how, and its process id; None when the
+        model left memory. A bug ends it, so that no host is left without a keeper."""
         try:
-            return await self._means.fetcher.fetch(self.spec, want or known or Want.CACHED, self.fetched)
-        except SourceNotFoundError:
-            if want is not None or known is None:
-                raise
-            log.warning("version_not_on_disk", model=self.spec.name, key=known)
-            return await self._means.fetcher.fetch(self.spec, Want.LATEST, self.fetched)
-
-    @contextlib.asynccontextmanager
-    async def _import_reported(self) -> AsyncIterator[None]:
-        """Show the shared import's steps while something else runs."""
-        reporter = asyncio.ensure_future(self._engine.imported(self.spec, self._report))
-        try:
-            yield
-        finally:
-            reporter.cancel()
-            await asyncio.gather(reporter, return_exceptions=True)
-
-    def _report(self, step: Step) -> None:
-        readiness = self._board.readiness
-        self._board.happened(readiness.step, self.spec.name, step.stage, step.done, step.total, step.unit)
-
-    def fetched(self, stage: StageName, bytes_done: int, bytes_total: int) -> None:
-        self._report(Step(stage, bytes_done, max(bytes_total, 1), "bytes"))
-
-    async def _serve(self, host: Host) -> tuple[HostExit, int] | None:
-        """Show `host` as ready and stay until whatever host serves ends: how, and its process id; None when the model
-        left memory. A bug ends it, so that no host is left without a keeper."""
-        serving: Host | None = host
-        try:
-            await self.remember(self._show_ready(host), host)
-            while serving is not None:
-                exit_ = await asyncio.shield(serving.exited)
-                if self.host is serving:
-                    return exit_, serving.info.pid
-                serving = self.host
+            if loaded is not None:
+                await self.remember(self._show_ready(loaded), loaded)
+            while (serving := self.host) is not None:
+                self._replaced = asyncio.get_running_loop().create_future()
+                await asyncio.wait((serving.exited, self._replaced), return_when=asyncio.FIRST_COMPLETED)
+                if self.host is serving and serving.exited.done():
+                    return serving.exited.result(), serving.info.pid
             return None
         except Exception:
-            last, self.host = self.host or serving, None
+            last, self.host = self.host or loaded, None
             if last is not None:
                 await last.close()
             raise
@@ -285,7 +280,8 @@ class Keeper:
         self._means.metrics.loaded(self.spec.name, seconds, eta_error(record))
         if version is not None:
             record = replace(record, name=self.spec.name, version=version.id, at=self._board.clock.unix())
-            self.entry.active = version.key
+            self.entry.serves(version, has_versions=not is_local(self.spec))
+            self._memory.saw_resident(version.digest, host.private_bytes())
             self._board.happened(self._board.readiness.known, self.spec.name, version, self.entry.previous_id)
         try:
             await self._memory.remember(record, host.info.verdicts)
@@ -298,18 +294,19 @@ class Keeper:
         culprit_found = self._put_on_record(exit_) is not None
         error = HostLostError(f"The model's process ended ({exit_.reason}).")
         self._board.happened(self._board.readiness.lost, self.spec.name, describe(error))
-        self._take_back_dead(describe(error))
+        await self._take_back_dead(describe(error))
         await self._after_death(error, culprit_found)
 
-    def _take_back_dead(self, error: ModelError) -> None:
+    async def _take_back_dead(self, error: ModelError) -> None:
         """A version that dies on its trial is not made again: the one before it is, and is held fast."""
         trial, entry, version = self.trial, self.entry, self.version
         self.trial = None
         if trial is None or trial.over(self._board.clock.monotonic()) or entry.previous is None or version is None:
             return
         self.refused_versions.refuse(version.key, version.id, error, self._board.clock.unix(), for_good=True)
-        self._want_next = entry.previous
-        entry.previous, entry.previous_id, entry.pinned_against = version.key, version.id, version.key
+        entry.roll_back()
+        await self._means.ledger.save()
+        self._means.metrics.rolled_back(self.spec.name, automatic=True)
         log.warning(
             f"Model version {version.id} died on its trial; the one before it serves again", model=self.spec.name
         )
@@ -343,7 +340,7 @@ class Keeper:
         elif error.temporary:
             await self._after_death(error)
         else:
-            self._want_next = None if is_local(self.spec) else Want.LATEST  # this one is no good
+            self._wants_latest = False
             await self._give_up(error, None)
 
     async def _after_death(self, error: GreenroomError, culprit_found: bool = False) -> None:

@@ -47,11 +47,10 @@ class RefusedVersions:
         refused = self._by_key.get(key)
         return refused is None or (refused.retry_at is not None and refused.retry_at <= now)
 
-    def next_retry(self) -> float | None:
-        """When the next of them is due; None when none will be."""
-        return min(
-            (refused.retry_at for refused in self._by_key.values() if refused.retry_at is not None), default=None
-        )
+    def next_retry(self, now: float) -> float | None:
+        """When the next of them will be due; None when none will. One that was due before has had its turn."""
+        pending = (refused.retry_at for refused in self._by_key.values() if refused.retry_at is not None)
+        return min((retry_at for retry_at in pending if retry_at > now), default=None)
 
     def source_names(self, key: str, now: float) -> None:
         """What the source names no longer is not tried again; what it names anew gets all its tries again."""

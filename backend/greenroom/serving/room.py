@@ -48,7 +48,8 @@ class Resident(Protocol):
     def used_at(self) -> float:
         """When a call last began or ended, on the event loop's clock."""
 
-    def resident_bytes(self) -> int: ...
+    def private_bytes(self) -> int:
+        """Memory that would be free without it."""
 
     async def evict(self) -> None:
         """Leave memory; from the first step on, nobody can begin a call."""
@@ -83,28 +84,38 @@ class Room:
                 async with asyncio.timeout(LOOK_SECONDS if len(self._resident()) > self.max_models else None):
                     await self._changed.wait()
             self._changed.clear()
-            while len(self._resident()) > self.max_models and (leaver := self._least_used()):
-                await self._evict(leaver, "too many models in memory")
+            while len(self._resident()) > self.max_models and (idle := self._idle()):
+                await self._evict(idle[0], "too many models in memory")
 
     async def make(self, name: str, needed_bytes: int) -> contextlib.AbstractContextManager[None]:
-        """Have `needed_bytes` for a load of `name`, by evicting idle models; they are its own within the context.
+        """Have `needed_bytes` for a load of `name`, by evicting idle models; they are its own within the context, which
+        ends with the load.
 
         Raises NotEnoughMemoryError. While others load, what they will leave is not known: then it waits."""
-        async with self._making:
-            while (missing := needed_bytes - self._left_bytes() + sum(self._promised)) > 0:
-                leaver = self._least_used(but=name)
-                if leaver is not None:
-                    await self._evict(leaver, f"{_mib(missing)} are missing for {name}")
-                elif self._promised:
-                    self._load_ended.clear()
-                    await self._load_ended.wait()
-                else:
+        while True:
+            async with self._making:
+                missing = needed_bytes - self._left_bytes() + sum(self._promised)
+                if missing > 0 and sum(model.private_bytes() for model in self._idle(but=name)) >= missing:
+                    missing = await self._evict_for(name, needed_bytes)
+                if missing <= 0:
+                    self._promised.append(needed_bytes)
+                    return self._promise(needed_bytes)
+                if not self._promised:
                     raise NotEnoughMemoryError(
                         f"{name} needs about {_mib(needed_bytes)}, and {_mib(needed_bytes - missing)} are left while "
                         "the models in memory are in use. Stop others, raise MODEL_CACHE_BYTES, or add memory."
                     )
-            self._promised.append(needed_bytes)
-        return self._promise(needed_bytes)
+                self._load_ended.clear()
+            await self._load_ended.wait()
+
+    async def _evict_for(self, name: str, needed_bytes: int) -> float:
+        """Evict idle models until there is room, or none is left that may go; what is missing then."""
+        while (missing := needed_bytes - self._left_bytes() + sum(self._promised)) > 0:
+            idle = self._idle(but=name)
+            if not idle:
+                break
+            await self._evict(idle[0], f"{_mib(missing)} are missing for {name}")
+        return missing
 
     @contextlib.contextmanager
     def _promise(self, needed_bytes: int) -> Iterator[None]:
@@ -118,19 +129,19 @@ class Room:
         free = self._free_bytes()
         left = float("inf") if free is None else float(free)
         if self._max_bytes:
-            left = min(left, self._max_bytes - sum(model.resident_bytes() for model in self._resident()))
+            left = min(left, self._max_bytes - sum(model.private_bytes() for model in self._resident()))
         return left
 
     def _resident(self) -> Sequence[Resident]:
         return [model for model in self._models.values() if model.is_resident]
 
-    def _least_used(self, but: str = "") -> Resident | None:
-        """The idle model that was used longest ago."""
+    def _idle(self, but: str = "") -> Sequence[Resident]:
+        """The models that may leave, the one that was used longest ago first."""
         idle = [
             model for model in self._resident()
             if not model.spec.required and model.may_leave and model.spec.name != but
         ]  # fmt: skip
-        return min(idle, key=lambda model: model.used_at, default=None)
+        return sorted(idle, key=lambda model: model.used_at)
 
     async def _evict(self, leaver: Resident, reason: str) -> None:
         log.info(f"Unloading model {leaver.spec.name}", model=leaver.spec.name, reason=reason)

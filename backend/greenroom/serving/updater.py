@@ -1,7 +1,7 @@
 """Follows the sources that move: looks at each every MODEL_UPDATE_INTERVAL seconds and has what it names serve.
 
 A source that does not answer changes nothing: the version that serves goes on, and the next look comes in its time.
-After a rollback the source is looked at, and left alone for as long as it names the version that was left.
+What is done about that which it names is for `serving.change` to say.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import structlog
 from greenroom.serving.change import Changes
 from greenroom.serving.means import Means
 from greenroom.serving.origin import is_followed
-from greenroom.sources.seam import Found, Want
 from greenroom.words import GreenroomError
 
 log = structlog.get_logger("greenroom.serving")
@@ -46,10 +45,11 @@ class Updater:
 
     async def _pause(self) -> None:
         """Until the next look is due, the next retry of a refused version, or somebody wakes us."""
-        due = self._keeper.refused_versions.next_retry()
+        now = self._means.board.clock.unix()
+        due = self._keeper.refused_versions.next_retry(now)
         waits = [self._interval] if self._interval else []
         if due is not None:
-            waits.append(max(0.1, due - self._means.board.clock.unix()))
+            waits.append(due - now)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(waits, default=None)):
                 await self._woken.wait()
@@ -66,20 +66,5 @@ class Updater:
             self.errors += 1
             self._means.metrics.update_failed(keeper.spec.name, error.code)
             log.warning("update_failed", model=keeper.spec.name, code=error.code, reason=str(error))
-            return
-        if keeper.failed:
-            keeper.try_again(Want.LATEST)
-        elif await self._is_news(found):
-            await self._changes.reload()
-
-    async def _is_news(self, found: Found) -> bool:
-        keeper, pinned_against = self._keeper, self._keeper.entry.pinned_against
-        refused_versions, now = keeper.refused_versions, self._means.board.clock.unix()
-        refused_versions.source_names(found.key, now)
-        if pinned_against is not None:
-            if found.key == pinned_against:
-                return False
-            await self._changes.unpin()
-        if keeper.version is not None and found.key == keeper.version.key:
-            return False
-        return refused_versions.may_try(found.key, now)
+        else:
+            await self._changes.follow(found)

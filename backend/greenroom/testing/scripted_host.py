@@ -116,6 +116,9 @@ class ScriptedHost:
     def memory_bytes(self) -> int | None:
         return self._memory()
 
+    def private_bytes(self) -> int | None:
+        return self._memory()
+
     async def close(self, grace_seconds: float = 5.0) -> None:
         """End at once: calls at the gate are lost."""
         self.end("ended as asked", expected=True)

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from greenroom.engine.processes import describe_exit, resident_bytes
+from greenroom.engine.processes import describe_exit, private_bytes, resident_bytes
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,7 @@ def test_an_end_is_told_in_words(code: int | None, asked: bool, words: str) -> N
 
 def test_memory_of_a_process_that_is_gone_is_unknown() -> None:
     assert resident_bytes(2**22 + 1) is None
+    assert private_bytes(2**22 + 1) is None
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="no procfs here")
@@ -34,3 +35,6 @@ def test_memory_of_a_living_process_is_told_in_bytes() -> None:
     own = resident_bytes(os.getpid())
     assert own is not None
     assert own > 1_000_000
+    alone = private_bytes(os.getpid())
+    assert alone is not None
+    assert 1_000_000 < alone < own

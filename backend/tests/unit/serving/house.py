@@ -17,6 +17,7 @@ from greenroom.serving.keeper import Keeper
 from greenroom.serving.updater import Updater
 from greenroom.settings import load_settings
 from greenroom.testing import ScriptedEngine, ScriptedFetcher, ScriptedModel, StandingClock
+from greenroom.testing.scripted_host import ScriptedHost
 from greenroom.words import ErrorCode, ModelSpec
 
 
@@ -119,6 +120,18 @@ class House:
             self.model.auto(0.0)
             await self.until(Phase.READY)
             yield
+
+    def kill_host(self) -> None:
+        """End the host that serves, whatever loads beside it."""
+        assert isinstance(self.host, ScriptedHost)
+        self.host.end("killed by SIGKILL", expected=False)
+
+    def set_load_aside(self) -> Callable[[], None]:
+        """Let the load under way be no business of the script any more; the call that ends it with a ready host."""
+        load, self.model._load = self.model._load, None
+        self.model._begun.clear()
+        assert load is not None
+        return lambda: load.ended.set_result(self.engine._new_host(self.model))
 
     def embed(self, *texts: str, seconds: float = 20.0) -> asyncio.Task[Embedded]:
         return asyncio.create_task(self.greenroom.embed("minilm", texts, seconds))

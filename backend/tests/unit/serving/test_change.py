@@ -264,10 +264,10 @@ async def test_a_refused_version_that_the_source_names_no_longer_is_waited_for_n
         await house.model.loading()
         house.model.fail(message="broken")
         await looking
-        assert house.keeper.refused_versions.next_retry() is not None
+        assert house.keeper.refused_versions.next_retry(house.clock.unix()) is not None
         house.fetcher.publish("minilm", "1")
         await house.look()
-        assert house.keeper.refused_versions.next_retry() is None
+        assert house.keeper.refused_versions.next_retry(house.clock.unix()) is None
         house.model.auto(0.0)
         house.fetcher.publish("minilm", "2")
         await house.look()
