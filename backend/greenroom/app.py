@@ -15,7 +15,7 @@ from greenroom.logs import configure_logs
 from greenroom.serving.greenroom import Greenroom
 from greenroom.settings import Settings, load_settings, unknown_variables
 from greenroom.sources.table import split
-from greenroom.specs import configured
+from greenroom.specs import configured, replaced
 from greenroom.web import documents, embeddings, predict
 from greenroom.web.base_path import BasePath, require_free
 from greenroom.web.doors import Crowd, Doors
@@ -75,6 +75,8 @@ def _greenroom(app: Starlette, settings: Settings) -> Greenroom:
     specs = configured(settings)
     for spec in specs:
         split(spec.source)  # a typo should stop the start, not fail a load
+    for name, variable in replaced(settings).items():
+        log.info("model_replaced", model=name, variable=variable)
     for spec in specs:
         log.info("model_configured", model=spec.name, task=spec.task, source=spec.source.partition(":")[0],
                  runtime=spec.runtime, required=spec.required)  # fmt: skip

@@ -305,8 +305,11 @@ def make_spec(where: str, name: str, table: object) -> ModelSpec:
 
 
 def _completed(table: dict[str, Any]) -> dict[str, Any]:
-    """Task and runtime follow from each other where one is missing: for a task, the first runtime that does it."""
+    """Task and runtime follow from each other where one is missing: for a task, the first runtime that does it. What
+    ships with us is known to be a classifier."""
     task, runtime = table.get("task"), table.get("runtime")
+    if task is None and runtime is None and table.get("source") == SENTIMENT_SPEC.source:
+        return {**table, "task": SENTIMENT_SPEC.task, "runtime": SENTIMENT_SPEC.runtime}
     if task is None and runtime in list(RuntimeName):
         return {**table, "task": TASK_OF[RuntimeName(runtime)]}
     if runtime is None and task in list(Task):

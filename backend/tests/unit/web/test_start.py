@@ -19,3 +19,13 @@ def test_a_misspelt_variable_is_warned_of_once(
     (line,) = [line for line in log.getvalue().splitlines() if "ALOWED" in line]
     assert "unknown_setting" in line
     assert "GREENROOM_ALLOWED_HOSTS" in line
+
+
+def test_a_model_that_a_variable_replaces_is_told_of_once(
+    make_app: AppMaker, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("greenroom.app.log", structlog.wrap_logger(structlog.PrintLogger(log)))
+    monkeypatch.setenv("MODEL_SENTIMENT_URL", "path:trained/sentiment")
+    make_app()
+    (line,) = [line for line in log.getvalue().splitlines() if "model_replaced" in line]
+    assert "MODEL_SENTIMENT_URL" in line

@@ -1,0 +1,64 @@
+"""Which models there are, when a file, the defaults and variables all have a say."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from greenroom.settings import DEFAULT_SPEC, SENTIMENT_SPEC, load_settings
+from greenroom.specs import configured, replaced
+from greenroom.words import ModelSpec, RuntimeName, Task
+
+
+@pytest.fixture(autouse=True)
+def _no_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.startswith(("GREENROOM_", "MODEL_", "MLFLOW_", "HF_")):
+            monkeypatch.delenv(name)
+
+
+def specs() -> dict[str, ModelSpec]:
+    return {spec.name: spec for spec in configured(load_settings())}
+
+
+def test_a_variable_gives_a_default_model_another_source_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODEL_SENTIMENT_URL", "path:trained/sentiment")
+    found = specs()
+    assert list(found) == ["minilm", "sentiment"]
+    assert found["sentiment"] == ModelSpec(
+        "sentiment", "path:trained/sentiment", Task.CLASSIFY, RuntimeName.TEXT_CLASSIFIER, required=False
+    )
+    assert replaced(load_settings()) == {"sentiment": "MODEL_SENTIMENT_URL"}
+
+
+def test_hashes_and_trust_were_for_the_files_that_are_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("greenroom.toml").write_text(
+        '[models.mine]\nsource = "path:a"\ntrust = true\ndtype = "float32"\nmin_cosine = 0.5\n'
+        f'[models.mine.sha256]\na = "{"0" * 64}"\n'
+    )
+    monkeypatch.setenv("MODEL_MINE_URL", "path:b")
+    mine = specs()["mine"]
+    assert (mine.source, mine.trust, dict(mine.sha256)) == ("path:b", False, {})
+    assert (mine.dtype, mine.min_cosine) == ("float32", 0.5)
+
+
+def test_what_a_variable_says_wins_over_what_it_replaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODEL_SENTIMENT_URL", "path:b")
+    monkeypatch.setenv("MODEL_SENTIMENT_TASK", "embed")
+    monkeypatch.setenv("MODEL_SENTIMENT_REQUIRED", "true")
+    found = specs()["sentiment"]
+    assert (found.task, found.runtime, found.required) == (Task.EMBED, RuntimeName.SENTENCE_TRANSFORMERS, True)
+
+
+def test_a_variable_of_a_new_name_replaces_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODEL_MOOD_URL", "path:b")
+    assert (specs()["mood"], replaced(load_settings())) == (ModelSpec("mood", "path:b"), {})
+    assert specs()["minilm"] == DEFAULT_SPEC
+
+
+def test_the_model_that_ships_is_known_to_classify() -> None:
+    Path("greenroom.toml").write_text('[models.sentiment]\nsource = "builtin:sentiment"\nrequired = false\n')
+    assert specs() == {"sentiment": SENTIMENT_SPEC}
