@@ -51,6 +51,9 @@ _MODEL_PREFIX = "MODEL_"
 _NOT_OURS = frozenset({"GREENROOM_TORCH_INDEX_URL", "GREENROOM_SPAWN", "GREENROOM_URL"})
 """For set-up, the engine, and pages that Vite serves: no settings of the server, and no misspelt ones."""
 
+MEMBERS = tuple(name for name in ModelSpec.__dataclass_fields__ if name != "name")
+"""What a table of greenroom.toml may say of a model; its name stands in the head."""
+
 _NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 _BASE_PATH_PATTERN = r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+"
 
@@ -276,9 +279,15 @@ def load_specs(config: Path) -> tuple[ModelSpec, ...]:
     if not config.exists():
         return DEFAULT_SPECS
     try:
-        tables = tomllib.loads(config.read_text()).get("models", {})
+        document = tomllib.loads(config.read_text())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{config.name} cannot be read: {error}") from error
+    if unknown := sorted(set(document) - {"models"}):
+        raise ConfigError(
+            f"{config.name} knows tables [models.<name>] alone; remove or correct: {', '.join(unknown)}. All else is "
+            "set by variables (README, Settings)."
+        )
+    tables = document.get("models", {})
     if not isinstance(tables, dict) or not tables:
         raise ConfigError(f"{config.name} lists no model: add a table such as [models.minilm] with a `source`.")
     return tuple(make_spec(f"{config.name}: [models.{name}]", name, table) for name, table in tables.items())
@@ -290,9 +299,8 @@ def make_spec(where: str, name: str, table: object) -> ModelSpec:
     Raises ConfigError."""
     if not isinstance(table, dict):
         raise ConfigError(f"{where} must be a table with a `source`.")
-    unknown = sorted(set(table) - set(ModelSpec.__dataclass_fields__))
-    if unknown:
-        raise ConfigError(f"{where} has unknown members: {', '.join(unknown)}.")
+    if unknown := sorted(set(table) - set(MEMBERS)):
+        raise ConfigError(f"{where} has unknown members: {', '.join(unknown)}. Known: {', '.join(MEMBERS)}.")
     if not re.match(_NAME_PATTERN, name):
         raise ConfigError(f"{where}: the model name {name!r} must match {_NAME_PATTERN}.")
     try:
