@@ -1,4 +1,9 @@
-"""The one downloader: from a list of wanted files to a folder that holds them, verified, and nothing else."""
+"""The one downloader: from a list of wanted files to a folder that holds them, verified, and nothing else.
+
+A thread whose server is silent, or which is inside of another library, cannot be ended, and is not waited for: it may
+still write when the folder is somebody else's. So whatever is written, is written under a name that nobody else uses
+(`.writing-*`) or with the file itself locked (`Part`), and takes its place only as long as the download goes on.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ import contextlib
 import errno
 import os
 import shutil
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -33,6 +39,8 @@ _LOOK_SECONDS = 0.1
 """How soon the end of all interest is noticed while every file waits for its server."""
 _ARCHIVES = ".archives"
 """Below the partial folder; hidden, so no model's file can have this name."""
+_WRITING = ".writing-"
+"""How the folder's name begins in which one file is written; hidden as well."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -67,6 +75,7 @@ class Download:
         self._spec, self._origin, self._folder = spec, origin, folder
         self._job, self._patience = job, patience
         self._coming: list[HttpFile] = []
+        self._placing = threading.Lock()
 
     def run(self, wanted: Sequence[WantedFile]) -> tuple[tuple[ModelFile, ...], dict[str, str]]:
         """Have all files; the version's files, and of each archive the SHA-256.
@@ -77,6 +86,7 @@ class Download:
             raise SourceError(f"{self._origin[:1].upper()}{self._origin[1:]} holds no file that a model needs.")
         with self._roomy():
             self._folder.mkdir(parents=True, exist_ok=True)
+            _forget_writers(self._folder)
             self._check_space(files)
             hashes = self._bring_all(files)
             return self._assemble(files, hashes)
@@ -106,6 +116,8 @@ class Download:
                 for coming in list(self._coming):
                     coming.abort()
                 pool.shutdown(wait=False, cancel_futures=True)
+                with self._placing:
+                    pass  # whoever was putting a file in its place has done so, and nobody else begins to
         return {path: future.result() for path, future in futures.items()}
 
     def _await(self, futures: list[Future[str]]) -> None:
@@ -117,6 +129,13 @@ class Download:
             for future in done:
                 future.result()
 
+    @contextlib.contextmanager
+    def _in_place(self, job: Job) -> Iterator[None]:
+        """In it, files that others see may be changed. Raises StoppedError once the download has ended."""
+        with self._placing:
+            job.check()
+            yield
+
     def _bring(self, file: WantedFile, client: httpx.Client | None, tally: Tally, job: Job) -> str:
         target = self._place(file)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -125,7 +144,8 @@ class Download:
             if not check(there, target, target.stat().st_size):
                 tally.reached(file.path, target.stat().st_size)
                 return there
-            target.unlink()
+            with self._in_place(job):
+                target.unlink()
         if not isinstance(file.how, Http):
             return self._written(file, target, tally, job)
         from greenroom.sources.http_file import HttpFile, Progress
@@ -134,26 +154,27 @@ class Download:
         progress = Progress(partial(tally.reached, file.path), partial(tally.expect, file.path))
         coming = HttpFile(client, file, file.how, job, self._patience)
         self._coming.append(coming)
-        return coming.bring(target, progress, check)
+        return coming.bring(target, progress, check, self._in_place(job))
 
     def _written(self, file: WantedFile, target: Path, tally: Tally, job: Job) -> str:
         """A file that the source's own client writes."""
-        part = target.with_name(target.name + ".part")
 
         def counted(done: int) -> None:
             job.check()
             tally.reached(file.path, done)
 
         assert not isinstance(file.how, Http)  # noqa: S101 - asked before
-        file.how(part, counted)
-        sha256, size = sha256_of(part), part.stat().st_size
-        if fault := wrong(file, self._spec, self._origin, sha256, part, size):
-            part.unlink()
-            raise FileCorruptError(fault)
-        tally.reached(file.path, size)
-        _make_durable(part)
-        write_state(target, State(sha256=sha256))
-        os.replace(part, target)
+        with tempfile.TemporaryDirectory(prefix=_WRITING, dir=self._folder, ignore_cleanup_errors=True) as own:
+            written = Path(own, target.name)
+            file.how(written, counted)
+            sha256, size = sha256_of(written), written.stat().st_size
+            if fault := wrong(file, self._spec, self._origin, sha256, written, size):
+                raise FileCorruptError(fault)
+            tally.reached(file.path, size)
+            _make_durable(written)
+            with self._in_place(job):
+                write_state(target, State(sha256=sha256))
+                os.replace(written, target)
         return sha256
 
     def _assemble(
@@ -175,6 +196,7 @@ class Download:
 
     def _unpacked(self, sealed: Mapping[str, str]) -> dict[str, str]:
         """Path → SHA-256 of what was in the archives, and nothing that an earlier try left."""
+        _forget_writers(self._folder)
         for entry in self._folder.iterdir():
             if entry.name != _ARCHIVES:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
@@ -253,8 +275,15 @@ def _hashed(folder: Path, job: Job) -> dict[str, str]:
     return found
 
 
+def _forget_writers(folder: Path) -> None:
+    """Take away what writers left that were killed, or that still write for nobody."""
+    for left in folder.glob(f"{_WRITING}*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
 def _prune(folder: Path, keep: set[str]) -> None:
     """Delete what is no file of the version, and make the rest durable."""
+    _forget_writers(folder)
     shutil.rmtree(folder / _ARCHIVES, ignore_errors=True)
     for path in sorted(folder.rglob("*"), reverse=True):  # a folder after what is in it
         if path.is_dir():

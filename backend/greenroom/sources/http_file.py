@@ -12,6 +12,7 @@ import hashlib
 import re
 import socket
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,9 +56,15 @@ class HttpFile:
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)  # below TLS, which is its reader's alone
 
-    def bring(self, target: Path, progress: Progress, check: Callable[[str, Path, int], str | None]) -> str:
+    def bring(
+        self,
+        target: Path,
+        progress: Progress,
+        check: Callable[[str, Path, int], str | None],
+        in_place: AbstractContextManager[None],
+    ) -> str:
         """Have the file at `target`; its SHA-256. `check` takes SHA-256, where the bytes are and how many, and says
-        what is wrong. Raises SourceError, StoppedError, OSError."""
+        what is wrong; within `in_place` the file takes its place. Raises SourceError, StoppedError, OSError."""
         part = Part(target, self._job, progress.counted)
         try:
             self._whole(part, progress)
@@ -67,7 +74,8 @@ class HttpFile:
             if wrong := check(part.hasher.hexdigest(), part.path, part.size):
                 part.restart(self._address, "")
                 raise FileCorruptError(wrong)
-            return part.finish()
+            with in_place:
+                return part.finish()
         finally:
             part.close()
 

@@ -35,11 +35,11 @@ class Part:
         """Open what there is and hash it; `read` hears of the bytes. Raises OSError, StoppedError."""
         self._target = target
         self.path = target.with_name(target.name + ".part")
-        self.state = read_state(target)
         self._file: BinaryIO = self.path.open("ab+", buffering=0)
         try:
             while not try_lock(self._file.fileno()):
                 job.pause(LOOK_AGAIN_SECONDS)
+            self.state = read_state(target)
             self._hash(job, read)
         except BaseException:
             self._file.close()

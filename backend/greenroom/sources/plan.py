@@ -18,7 +18,7 @@ Counted = Callable[[int], None]
 """Takes the bytes of one file that are there by now. Raises to end the work: let it pass through."""
 
 Write = Callable[[Path, Counted], None]
-"""Writes one file to the given path, whose folder exists; the path is empty or holds what an earlier try left.
+"""Writes one file to the given path; that and its folder are there for this call alone, and gone once nobody waits.
 Raises SourceError; an OSError that says that the disk is full is told apart by the downloader."""
 
 
