@@ -63,6 +63,9 @@ def _remarks(report: ModelReport) -> Iterator[str]:
     state = report.state
     if state.error:
         yield f"{state.name}: {_sentence(state.error.message)}{_retried(state)}"
+    if report.source_look is not None and report.source_look.error is not None:
+        reason = _sentence(report.source_look.error.message)
+        yield f"{state.name}: its source gives no answer since {report.source_look.failing_since}. {reason}"
     for refused in report.refused_versions:
         again = f" It is tried again at {refused.retry_at}." if refused.retry_at else ""
         yield f"{state.name}: version {refused.version} was refused. {_sentence(refused.error.message)}{again}"

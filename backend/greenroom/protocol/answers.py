@@ -109,6 +109,16 @@ class LoadSeconds(Message):
     seconds: dict[StageName, Annotated[float, Field(ge=0)]]
 
 
+class SourceLook(Message):
+    """The last time that a followed source was asked what it names."""
+
+    at: str
+    error: ModelError | None
+    """Why it did not say; the version that serves goes on."""
+    failing_since: str | None
+    """When it first did not, without an answer since."""
+
+
 class ModelReport(Message):
     """One model of `GET /models/status`."""
 
@@ -117,6 +127,8 @@ class ModelReport(Message):
     runtime: str
     stage: str | None
     """The alias or stage that is followed; null for sources that know neither."""
+    source_look: SourceLook | None
+    """Null until the source was first looked at; sources that do not move are not."""
     digest: str | None
     space: str | None
     """Id of the embedding space; null for models that embed nothing, and before a version is known."""

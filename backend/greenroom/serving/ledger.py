@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from greenroom.serving.memory import write_whole
+from greenroom.sources.shelf import write_whole
 from greenroom.words import ModelSpec, ModelVersion
 
 FILE_NAME = "registry.json"
@@ -67,10 +67,10 @@ class Ledger:
 
     async def save(self) -> None:
         """Replaces the file at once. One that cannot be written is no reason to refuse a change: it is logged."""
-        text = msgspec.json.encode(self._entries).decode()
+        content = msgspec.json.encode(self._entries)
         async with self._writing:
             try:
-                await asyncio.to_thread(write_whole, self._file, text)
+                await asyncio.to_thread(write_whole, self._file, content)
             except OSError as error:
                 log.error("registry_not_written", file=self._file.name, error=repr(error))
 

@@ -7,21 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from greenroom.readiness.history import LoadHistory, LoadRecord
+from greenroom.sources.shelf import write_whole
 
 FILE_NAME = "loads.json"
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Replace `file` at once, so that a crash leaves the old or the new one. Raises OSError."""
-    part = file.with_suffix(f".{os.getpid()}.part")
-    part.write_text(text)
-    part.replace(file)
 
 
 class LoadMemory:
@@ -56,7 +49,7 @@ class LoadMemory:
         self._verdicts[record.digest] = {**self._verdicts.get(record.digest, {}), **verdicts}
         content = {"history": json.loads(self.history.to_json()), "verdicts": self._verdicts}
         async with self._writing:
-            await asyncio.to_thread(write_whole, self._file, json.dumps(content))
+            await asyncio.to_thread(write_whole, self._file, json.dumps(content).encode())
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -11,9 +11,13 @@ import contextlib
 
 import structlog
 
+from greenroom.protocol.answers import SourceLook
+from greenroom.protocol.base import timestamp
+from greenroom.protocol.snapshot import ModelError
 from greenroom.serving.change import Changes
 from greenroom.serving.means import Means
 from greenroom.serving.origin import is_followed
+from greenroom.serving.told import describe
 from greenroom.words import GreenroomError
 
 log = structlog.get_logger("greenroom.serving")
@@ -27,8 +31,7 @@ class Updater:
         self._keeper = changes.keeper
         self._means = means
         self._woken = asyncio.Event()
-        self.errors = 0
-        """Looks that failed since the start."""
+        self.last_look: SourceLook | None = None
         self._interval = means.settings.model_update_interval if is_followed(self._keeper.spec) else 0.0
 
     def wake(self) -> None:
@@ -63,8 +66,14 @@ class Updater:
         try:
             found = await self._means.fetcher.look(keeper.spec)
         except GreenroomError as error:
-            self.errors += 1
+            self._looked(describe(error))
             self._means.metrics.update_failed(keeper.spec.name, error.code)
             log.warning("update_failed", model=keeper.spec.name, code=error.code, reason=str(error))
         else:
+            self._looked(None)
             await self._changes.follow(found)
+
+    def _looked(self, error: ModelError | None) -> None:
+        at, before = timestamp(self._means.board.clock.unix()), self.last_look
+        since = before.failing_since if before is not None and before.error is not None else at
+        self.last_look = SourceLook(at=at, error=error, failing_since=since if error else None)

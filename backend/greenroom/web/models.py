@@ -36,7 +36,7 @@ from greenroom.words import InputFault, InvalidInputError, ModelVersion, NotRead
 NO_STORE = {"cache-control": "no-store"}
 CHARTED_LOADS = 20
 _FLAG = ("true", "false")
-_SECRETS = re.compile(r"(?<=//)[^/@]*@|[?#].*$")
+_SECRETS = re.compile(r"(?<=//)[^/?#]*@|[?#].*$")
 _NAME = (Parameter("name", "The model.", "path"),)
 _WHICH = Parameter("name", "The model; may be left out while one alone is configured or required.")
 
@@ -85,7 +85,8 @@ def _report(greenroom: Greenroom, keeper: Keeper, state: ModelState, there: set[
     idle = None if keeper.busy_calls or not keeper.used_at else asyncio.get_running_loop().time() - keeper.used_at
     return ModelReport(
         state=state, source=shown_source(spec.source), runtime=spec.runtime, loads=keeper.loads,
-        stage=version.stage if version else None, digest=version.digest if version else None,
+        stage=version.stage if version else None, source_look=greenroom.updaters[spec.name].last_look,
+        digest=version.digest if version else None,
         space=(version.space or None) if version else None, resident=keeper.is_resident,
         loaded_at=_when(keeper.loaded_at) if keeper.is_resident else None,
         pinned=keeper.entry.pinned_against is not None, gate=greenroom.changes[spec.name].gate,

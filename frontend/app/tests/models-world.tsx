@@ -25,6 +25,7 @@ export function reportOf(changes: Partial<ModelReport> = {}): ModelReport {
     source: "package:greenroom/minilm",
     runtime: "sentence-transformers",
     stage: null,
+    source_look: null,
     digest: null,
     space: "b3f1c2",
     loaded_at: "2026-01-01T10:00:00.000Z",

@@ -86,6 +86,15 @@ test("a version that could not take over says why, and that it is not tried agai
   expect(refused.textContent).toContain("not tried again before the source names another version");
 });
 
+test("a source that gives no answer is said to, and that what serves goes on", async () => {
+  const at = "2026-01-01T10:00:00.000Z";
+  const error = { ...ERROR, message: "The registry does not answer." };
+  await openModels(reportOf({ source_look: { at, error, failing_since: at } }));
+  expect(card().getByText("The source gives no answer").parentElement?.textContent).toMatch(
+    /since .*: The registry does not answer. What serves goes on./,
+  );
+});
+
 test("a failure shows its reason and the time of the next try", async () => {
   const retry_at = "2026-01-01T10:00:05.000Z";
   await openModels(reportOf({ state: stateOf("minilm", { phase: "failed", error: ERROR, retry_at }) }));

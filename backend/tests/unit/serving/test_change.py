@@ -232,10 +232,23 @@ async def test_a_source_that_does_not_answer_changes_nothing(house: House) -> No
     async with serving_one(house):
         house.fetcher.fail(SourceUnreachableError("The registry does not answer."))
         await house.look()
-        assert house.updater.errors == 1
+        first = house.updater.last_look
+        assert first is not None
+        assert first.error is not None
+        assert first.error.message == "The registry does not answer."
+        await house.clock.advance(60)
+        await house.look()
+        second = house.updater.last_look
+        assert second is not None
+        assert (second.failing_since, second.at != first.at) == (first.at, True)
         assert (await house.embed("text")).version == "1"
         outcome = await house.greenroom.reload("minilm")
         assert (outcome.result, outcome.version) == (Result.FAILED, "1")
+        house.fetcher.fail(None)
+        await house.look()
+        last = house.updater.last_look
+        assert last is not None
+        assert (last.error, last.failing_since) == (None, None)
 
 
 async def test_a_refused_version_is_tried_again_by_itself_and_not_too_often(house: House) -> None:

@@ -19,9 +19,11 @@ from greenroom.words import (
     ErrorCode,
     FileCorruptError,
     LoadError,
+    ModelSpec,
     ModelVersion,
     OverloadedError,
     SourceUnreachableError,
+    Task,
 )  # fmt: skip
 from tests.unit.serving.house import House
 from tests.unit.serving.test_change import MIB, fail_on_trial, follower, patient, serving_one
@@ -327,6 +329,47 @@ async def test_a_failed_model_is_not_mended_by_another_embedding_space(house: Ho
         error = house.snapshot.models[0].error
         assert error is not None
         assert "allow_space_change" in error.message
+
+
+async def test_a_folder_that_holds_another_embedding_space_now_is_not_loaded_unasked(tmp_path: Path) -> None:
+    house = House(tmp_path, ModelSpec("minilm", f"path:{tmp_path / 'model'}", max_queued_texts=40))
+    house.fetcher.publish("minilm", "1")
+    async with house.ready():
+        house.fetcher.publish("minilm", "2", space="another")
+        house.model.crash()
+        await house.until_failed()
+        assert house.snapshot.models[0].previous is None, "its files are gone: nothing can be rolled back to"
+        house.allow_space_change()
+    successor = house.successor()
+    async with successor.ready():
+        assert successor.serving == "2"
+
+
+async def test_classes_that_differ_are_named_in_the_refusal(tmp_path: Path) -> None:
+    house = House(tmp_path, ModelSpec("minilm", "mlflow:models:/minilm@production", task=Task.CLASSIFY))
+    async with serving_one(house):
+        house.model.classes = ("bad", "good")
+        house.fetcher.publish("minilm", "2")
+        outcome = await house.greenroom.reload("minilm")
+        assert outcome.error is not None
+        assert "bad, good, and negative, neutral, positive before" in outcome.error.message
+
+
+async def test_who_waits_for_a_model_that_has_failed_for_good_is_told_at_once(house: House) -> None:
+    async with serving_one(house):
+        waiting = asyncio.create_task(house.greenroom.wait_until_ready("minilm", timeout=30))
+        await fail_for_good(house)
+        async with asyncio.timeout(5):
+            assert await house.greenroom.wait_until_ready("minilm", timeout=30) is False
+        await waiting
+
+
+async def test_the_same_version_loaded_again_is_no_swap(house: House) -> None:
+    async with serving_one(house):
+        await house.greenroom.reload("minilm", force=True)
+        assert house.greenroom.metrics.swaps == {}
+        await serve_two(house)
+        assert house.greenroom.metrics.swaps == {"minilm": 1}
 
 
 # memory

@@ -20,6 +20,10 @@ export function Facts({ report, state }: ModelProps) {
     ["Classes", report.classes.join(", ")],
     ["Columns", Object.keys(report.columns).length || null],
     ["Source", <code key="source">{report.source}</code>],
+    [
+      "Looked at",
+      report.source_look && <time dateTime={report.source_look.at}>{when(report.source_look.at)}</time>,
+    ],
   ];
   return (
     <dl className="facts">

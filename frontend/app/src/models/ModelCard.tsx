@@ -7,6 +7,7 @@ import { Gate } from "./Gate";
 import { LoadTimes } from "./LoadTimes";
 import { Underway } from "./Progress";
 import { RefusedVersions } from "./RefusedVersions";
+import { SourceTrouble } from "./SourceTrouble";
 import { kindOf, standingOf } from "./words";
 
 export interface ModelProps {
@@ -22,6 +23,7 @@ export function ModelCard({ report, state, onChange }: ModelProps & { onChange()
     <article className="panel model" aria-labelledby={heading}>
       <Head report={report} state={state} headingId={heading} />
       <Underway state={state} isIdle={isIdle(report, state)} />
+      <SourceTrouble look={report.source_look} />
       <RefusedVersions versions={report.refused_versions} />
       <Facts report={report} state={state} />
       <LoadTimes model={state.name} loads={report.load_history} />

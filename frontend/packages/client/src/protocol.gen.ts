@@ -130,6 +130,7 @@ export interface Wire {
   RetryAnswer: RetryAnswer;
   RollbackAnswer: RollbackAnswer;
   ServerStatus: ServerStatus;
+  SourceLook: SourceLook;
   StageName: StageName;
   StageState: StageState;
   Status: Status;
@@ -449,6 +450,10 @@ export interface ModelReport {
    * The alias or stage that is followed; null for sources that know neither.
    */
   stage: string | null;
+  /**
+   * Null until the source was first looked at; sources that do not move are not.
+   */
+  source_look: SourceLook | null;
   digest: string | null;
   /**
    * Id of the embedding space; null for models that embed nothing, and before a version is known.
@@ -510,6 +515,20 @@ export interface ModelReport {
    */
   load_history: LoadSeconds[];
   files: FileState[];
+}
+/**
+ * The last time that a followed source was asked what it names.
+ */
+export interface SourceLook {
+  at: string;
+  /**
+   * Why it did not say; the version that serves goes on.
+   */
+  error: ModelError | null;
+  /**
+   * When it first did not, without an answer since.
+   */
+  failing_since: string | null;
 }
 /**
  * A version that could not take over, or had to be taken back.
