@@ -185,14 +185,19 @@ def try_lock(descriptor: int) -> bool:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Replace the file so that after a crash it has the old content or the new one."""
+    """Replace the file so that after a crash it has the old content or the new one. For one thread of a process at a
+    time; another server may do the same. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(path.name + ".new")
-    with new.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, path)
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        with new.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 
