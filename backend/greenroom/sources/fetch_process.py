@@ -41,14 +41,17 @@ class FetchProcess:
         """Start the process, and tell it what it has to know. `environment`: instead of ours. Raises OSError."""
         ours, theirs = socket.socketpair()
         with theirs:
-            arguments = ("--fd", str(theirs.fileno()), "--parent-pid", str(os.getpid()))
-            process = subprocess.Popen(  # noqa: S603, ASYNC220 - our own; Linux ends it with the thread that started it
-                python_command("greenroom.sources.fetch", *arguments),
-                stdin=subprocess.DEVNULL, stdout=2, pass_fds=(theirs.fileno(),),
-                env=environment,
-            )  # fmt: skip
-        ours.setblocking(False)
-        reader, writer = await asyncio.open_connection(sock=ours, limit=wire.MAX_LINE_BYTES)
+            try:
+                ours.setblocking(False)
+                reader, writer = await asyncio.open_connection(sock=ours, limit=wire.MAX_LINE_BYTES)
+            except BaseException:
+                ours.close()
+                raise
+            try:  # from here on nothing is awaited, so nobody can leave a process that no one knows of
+                process = _spawn(theirs.fileno(), environment)
+            except BaseException:
+                writer.transport.abort()
+                raise
         writer.write(wire.encode(start))
         return cls(process, reader, writer)
 
@@ -115,6 +118,15 @@ class FetchProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _spawn(descriptor: int, environment: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
+    arguments = ("--fd", str(descriptor), "--parent-pid", str(os.getpid()))
+    return subprocess.Popen(  # noqa: S603 - our own; Linux ends it with the thread that started it
+        python_command("greenroom.sources.fetch", *arguments),
+        stdin=subprocess.DEVNULL, stdout=2, pass_fds=(descriptor,),
+        env=environment,
+    )  # fmt: skip
 
 
 def _ended() -> SourceError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
 import os
 from collections.abc import Collection
@@ -16,6 +17,7 @@ from greenroom.sources.seam import Found, Report, Want
 from greenroom.words import ModelSpec, ModelVersion, SourceError
 
 IDLE_SECONDS = 10.0
+_SHORTAGES = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 _FROM_DOTENV = (
     "HF_", "MLFLOW_", "AWS_", "AZURE_", "GOOGLE_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_",
 )  # fmt: skip
@@ -62,7 +64,8 @@ class ProcessFetcher:
     async def close(self) -> None:
         """See `Fetcher.close`. Requests in flight fail, and so does every later one."""
         self._closed = True
-        self._end()
+        async with self._starting:  # one that is being started is ended, too
+            self._end()
         if self._ending:
             await asyncio.wait(self._ending)
 
@@ -84,9 +87,7 @@ class ProcessFetcher:
                 try:
                     self._process = await FetchProcess.start(self._start, _environment())
                 except OSError as error:
-                    raise SourceError(
-                        f"The process that fetches models cannot be started: {error.strerror}."
-                    ) from error
+                    raise _not_started(error) from error
             return self._process
 
     def _end_later(self) -> None:
@@ -107,6 +108,12 @@ class ProcessFetcher:
             task = asyncio.create_task(process.close())
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
+
+
+def _not_started(error: OSError) -> SourceError:
+    told = SourceError(f"The process that fetches models cannot be started: {error.strerror}.")
+    told.temporary = error.errno in _SHORTAGES
+    return told
 
 
 def _environment() -> dict[str, str]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -192,6 +196,87 @@ def test_after_close_nothing_is_started_any_more(folder: Path, tmp_path: Path) -
             pass
         with pytest.raises(SourceError, match="about to stop"):
             await fetcher.look(ModelSpec("mine", f"path:{folder}"))
+
+    asyncio.run(go())
+
+
+@dataclass
+class Starting:
+    """A start that waits for the gate once it has begun, and the processes that were started."""
+
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def left(self) -> list[int]:
+        return [process.pid for process in self.started if process.poll() is None]
+
+
+@pytest.fixture
+def starting(monkeypatch: pytest.MonkeyPatch) -> Starting:
+    made, connect, start = Starting(), asyncio.open_connection, subprocess.Popen
+
+    async def slow(**how: Any) -> Any:
+        made.begun.set()
+        await made.gate.wait()
+        return await connect(**how)
+
+    def counted(*arguments: Any, **how: Any) -> subprocess.Popen[bytes]:
+        made.started.append(start(*arguments, **how))
+        return made.started[-1]
+
+    monkeypatch.setattr(asyncio, "open_connection", slow)
+    monkeypatch.setattr(subprocess, "Popen", counted)
+    return made
+
+
+def test_who_leaves_while_the_process_starts_leaves_no_process(
+    starting: Starting, folder: Path, tmp_path: Path
+) -> None:
+    async def go() -> None:
+        async with fetching(tmp_path) as fetcher:
+            look = asyncio.create_task(fetcher.look(ModelSpec("mine", f"path:{folder}")))
+            await starting.begun.wait()
+            look.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await look
+        assert starting.left() == []
+
+    asyncio.run(go())
+
+
+def test_closing_ends_a_process_that_is_being_started(starting: Starting, folder: Path, tmp_path: Path) -> None:
+    async def go() -> None:
+        async with fetching(tmp_path) as fetcher:
+            look = asyncio.create_task(fetcher.look(ModelSpec("mine", f"path:{folder}")))
+            await starting.begun.wait()
+            closing = asyncio.create_task(fetcher.close())
+            await asyncio.sleep(0)
+            starting.gate.set()
+            await closing
+            assert starting.left() == []
+            with pytest.raises(SourceError):
+                await look
+        assert len(starting.started) == 1
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize(("number", "temporary"), [(errno.EAGAIN, True), (errno.ENOENT, False)])
+def test_a_process_that_cannot_be_started_is_told(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, temporary: bool
+) -> None:
+    def refuse(*arguments: object, **how: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    async def go() -> None:
+        async with fetching(tmp_path) as fetcher:
+            monkeypatch.setattr(subprocess, "Popen", refuse)
+            with pytest.raises(SourceError, match="cannot be started") as refusal:
+                await fetcher.look(ModelSpec("mine", f"path:{folder}"))
+            assert refusal.value.temporary is temporary
+            monkeypatch.undo()
+            assert await fetcher.look(ModelSpec("mine", f"path:{folder}"))
 
     asyncio.run(go())
 
