@@ -14,7 +14,6 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from greenroom.logs import configure_logs
 from greenroom.serving.greenroom import Greenroom
 from greenroom.settings import Settings, load_settings, unknown_variables
-from greenroom.sources.table import split
 from greenroom.specs import configured, replaced
 from greenroom.web import documents, embeddings, predict
 from greenroom.web.base_path import BasePath, require_free
@@ -73,8 +72,6 @@ def _greenroom(app: Starlette, settings: Settings) -> Greenroom:
     for name, meant in unknown_variables().items():
         log.warning("unknown_setting", variable=name, **({"did_you_mean": meant} if meant else {}))
     specs = configured(settings)
-    for spec in specs:
-        split(spec.source)  # a typo should stop the start, not fail a load
     for name, variable in replaced(settings).items():
         log.info("model_replaced", model=name, variable=variable)
     for spec in specs:

@@ -82,7 +82,11 @@ def serve(app: str) -> int:
     settings = load_settings()
     _require_writable(settings)
     factory = _factory(app)
-    listener = _listen(settings)
+    with _listen(settings) as listener:
+        return _serve(factory, listener, settings)
+
+
+def _serve(factory: Callable[[], ASGIApplication], listener: socket.socket, settings: Settings) -> int:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else ("127.0.0.1" if host == "0.0.0.0" else host)  # noqa: S104 - shown, not bound
     take_standard_logs(settings)

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -59,6 +60,9 @@ _BASE_PATH_PATTERN = r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+"
 
 _HOST_RULE = re.compile(r"\*|(\*?\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s*?#@]+")
+_WEB = frozenset({"http", "https"})
+_REGISTRIES = _WEB | {"sqlite", "postgresql", "mysql", "mssql", "file", "databricks"}
+"""Schemes of MLFLOW_TRACKING_URI, some of them with a `+<driver>`."""
 MIN_TOKEN_CHARACTERS = 24
 """Of a random token in hexadecimal these are 96 bits: beyond guessing at any rate that a server can answer."""
 
@@ -94,8 +98,23 @@ def _require_strong(token: SecretStr | None) -> SecretStr | None:
     return token if secret else None
 
 
+def tracking_uri_fault(uri: str) -> str:
+    """What is wrong with MLflow's address, as a sentence that never shows it; empty when nothing is."""
+    scheme, _, rest = uri.partition(":")
+    known = rest and scheme.partition("+")[0] in _REGISTRIES and (scheme not in _WEB or urlsplit(uri).netloc)
+    is_folder = scheme == uri and "/" in uri
+    return "" if not uri or known or is_folder else "MLflow's address needs http:// or https:// or sqlite:/// in front"
+
+
+def _require_tracking_uri(uri: str) -> str:
+    if fault := tracking_uri_fault(uri):
+        raise ValueError(fault)
+    return uri
+
+
 _Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_lower), AfterValidator(_require_origins)]
 _Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_lower), AfterValidator(_require_hosts)]
+_TrackingUri = Annotated[str, AfterValidator(_require_tracking_uri)]
 _Token = Annotated[SecretStr | None, AfterValidator(_require_strong)]
 
 
@@ -185,7 +204,7 @@ class Settings(BaseSettings):
     swap_when_tight: Literal["refuse", "drain"] = Field("refuse", validation_alias=_named("GREENROOM_SWAP_WHEN_TIGHT"))
     """When a new version does not fit beside the one that serves: keep the old one and say so, or end the old one
     first, with a gap."""
-    mlflow_tracking_uri: str = Field("", validation_alias=_named("MLFLOW_TRACKING_URI"))
+    mlflow_tracking_uri: _TrackingUri = Field("", validation_alias=_named("MLFLOW_TRACKING_URI"))
     """Of all `mlflow:` sources."""
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", validation_alias=_named("GREENROOM_LOG_LEVEL")

@@ -6,6 +6,7 @@ from dataclasses import fields
 
 from greenroom.settings import Settings, load_specs, make_spec, model_variables
 from greenroom.sources.environment import tables
+from greenroom.sources.forms import require_form
 from greenroom.words import ModelSpec
 
 _OWN = frozenset({"name", "source", "sha256", "trust"})
@@ -15,10 +16,14 @@ was put in those."""
 
 def configured(settings: Settings) -> tuple[ModelSpec, ...]:
     """A variable's model comes after the file's, or in the place of one with the same name, whose other members it
-    keeps where no variable says otherwise. Raises ConfigError."""
+    keeps where no variable says otherwise. Asks nobody. Raises ConfigError that names the file or the variable."""
     specs = {spec.name: spec for spec in load_specs(settings.config)}
+    places = {name: f"{settings.config.name}: [models.{name}]" for name in specs}
     for name, table in tables(model_variables()).items():
         specs[name] = make_spec(_variable(name, "…"), name, _kept(specs.get(name)) | table)
+        places[name] = _variable(name)
+    for name, spec in specs.items():
+        require_form(spec, places[name], settings.mlflow_tracking_uri)
     return tuple(specs.values())
 
 

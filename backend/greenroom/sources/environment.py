@@ -84,7 +84,8 @@ def _source(variable: str, url: str, endpoint: str) -> str:
         return f"gdrive:{url}"
     scheme = url.partition(":")[0]
     if scheme not in SOURCES or scheme == url:
-        raise ConfigError(f"{variable} has to begin with https: or one of {', '.join(f'{name}:' for name in SOURCES)}.")
+        others = ", ".join(f"{name}:" for name in SOURCES if not name.startswith("http"))
+        raise ConfigError(f"{variable} has to begin with https: or one of {others}.")
     if scheme in ("http", "https") and not urlsplit(url).hostname:
         raise ConfigError(f"{variable} is no address: write it in full, https://<host>/<file>.")
     return hub_source(url, endpoint) or url

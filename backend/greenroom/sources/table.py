@@ -31,7 +31,7 @@ def split(source: str) -> tuple[str, str]:
     """`"package:some-model"` → `("package", "some-model")`. Raises ConfigError for a scheme that is not known."""
     scheme, colon, rest = source.partition(":")
     if not colon or scheme not in SOURCES:
-        known = ", ".join(f"{name}:" for name in SOURCES)
+        known = ", ".join(f"{name}:" for name in SOURCES if name != "http")
         raise ConfigError(f"A model's source has to begin with one of {known}.")
     return scheme, rest.strip()
 

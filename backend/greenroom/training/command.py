@@ -11,7 +11,7 @@ from pathlib import Path
 
 from greenroom.frames import StageStep
 from greenroom.lesson import Figures, Learnt, Lesson, Sheet
-from greenroom.settings import DEFAULT_SPEC, Settings, load_settings
+from greenroom.settings import DEFAULT_SPEC, Settings, load_settings, tracking_uri_fault
 from greenroom.sources.fetcher import ProcessFetcher
 from greenroom.sources.seam import Want
 from greenroom.training import sheet as sheets
@@ -56,6 +56,8 @@ def _require_registry(uri: str, alias: str | None) -> None:
     """Raises ConfigError when the version could not be registered as asked."""
     if alias and not uri:
         raise ConfigError("--alias needs --tracking-uri or MLFLOW_TRACKING_URI.")
+    if fault := tracking_uri_fault(uri):
+        raise ConfigError(f"--tracking-uri: {fault}.")
     if uri and find_spec("mlflow") is None:
         raise ConfigError("MLflow is not installed, and a registry needs it: pip install greenroom[mlflow]")
 

@@ -186,3 +186,34 @@ def test_an_entry_that_could_never_match_or_opens_too_much_stops_the_start(
     monkeypatch.setenv(variable, value)
     with pytest.raises(ConfigError, match=variable):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "localhost:5000",
+        "127.0.0.1:5000",
+        "mlflow",
+        "http:",
+        "https://",
+        "htp://mlflow:5000",
+        "://",
+        "user:secret@mlflow",
+    ],
+)
+def test_an_address_of_mlflow_that_nobody_could_ask_stops_the_start_and_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, uri: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(ConfigError, match=r"MLFLOW_TRACKING_URI: .*needs http:// or https:// or sqlite:///") as refused:
+        load_settings()
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "uri", ["http://mlflow:5000", "https://a:b@mlflow.example/x", "sqlite:///mlflow.db", "postgresql+psycopg2://a/b",
+            "./mlruns", "/srv/mlruns", "file:///srv/mlruns", ""]
+)  # fmt: skip
+def test_what_mlflow_takes_for_an_address_is_one(monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    assert load_settings().mlflow_tracking_uri == uri

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from greenroom.cli import run
 from greenroom.settings import DEFAULT_SPEC, SENTIMENT_SPEC, load_settings
 from greenroom.specs import configured, replaced
 from greenroom.words import ModelSpec, RuntimeName, Task
@@ -62,3 +63,16 @@ def test_a_variable_of_a_new_name_replaces_nothing(monkeypatch: pytest.MonkeyPat
 def test_the_model_that_ships_is_known_to_classify() -> None:
     Path("greenroom.toml").write_text('[models.sentiment]\nsource = "builtin:sentiment"\nrequired = false\n')
     assert specs() == {"sentiment": SENTIMENT_SPEC}
+
+
+@pytest.mark.parametrize("source", ["mlflow:sentiment@production", "hf:", "mlflow:models:/mood@production"])
+def test_a_wrong_source_stops_the_start_and_names_where_it_stands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], source: str
+) -> None:
+    Path("greenroom.toml").write_text(f'[models.mood]\nsource = "{source}"\n')
+    assert run(["serve", "--port", "0"]) == 2
+    assert "greenroom: greenroom.toml: [models.mood]: the source of mood" in capsys.readouterr().err
+    Path("greenroom.toml").unlink()
+    monkeypatch.setenv("MODEL_MY_MOOD_URL", source)
+    assert run(["models", "pull"]) == 2
+    assert "greenroom: MODEL_MY_MOOD_URL: the source of my-mood" in capsys.readouterr().err

@@ -82,6 +82,14 @@ def test_an_alias_without_a_registry_is_refused_before_anything_is_learnt(
     assert said == "greenroom: --alias needs --tracking-uri or MLFLOW_TRACKING_URI."
 
 
+def test_a_registry_that_nobody_could_ask_is_refused_before_anything_is_learnt(
+    capsys: pytest.CaptureFixture[str], data: Path
+) -> None:
+    data.write_text("text,label\n" + ROWS)
+    said = complaint(capsys, data, "--tracking-uri", "localhost:5000")
+    assert said.startswith("greenroom: --tracking-uri: MLflow's address needs http://")
+
+
 @pytest.mark.parametrize("alias", ["bad alias!", "", "v1", "V12", "latest", "Latest", "a.b", "a" * 256])
 def test_an_alias_that_mlflow_would_not_take_is_refused_before_anything_is_learnt(
     capsys: pytest.CaptureFixture[str], alias: str
