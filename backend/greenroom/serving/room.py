@@ -69,6 +69,11 @@ class Room:
         """Bytes of each load in progress."""
         self._load_ended = asyncio.Event()
 
+    @property
+    def promised_bytes(self) -> int:
+        """What the loads in progress count on."""
+        return sum(self._promised)
+
     def of(self, models: Mapping[str, Resident]) -> None:
         """Say whose room it is."""
         self._models = models
@@ -94,7 +99,7 @@ class Room:
         Raises NotEnoughMemoryError. While others load, what they will leave is not known: then it waits."""
         while True:
             async with self._making:
-                missing = needed_bytes - self._left_bytes() + sum(self._promised)
+                missing = needed_bytes - self._left_bytes() + self.promised_bytes
                 if missing > 0 and sum(model.private_bytes() for model in self._idle(but=name)) >= missing:
                     missing = await self._evict_for(name, needed_bytes)
                 if missing <= 0:
@@ -110,7 +115,7 @@ class Room:
 
     async def _evict_for(self, name: str, needed_bytes: int) -> float:
         """Evict idle models until there is room, or none is left that may go; what is missing then."""
-        while (missing := needed_bytes - self._left_bytes() + sum(self._promised)) > 0:
+        while (missing := needed_bytes - self._left_bytes() + self.promised_bytes) > 0:
             idle = self._idle(but=name)
             if not idle:
                 break

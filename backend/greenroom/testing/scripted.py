@@ -222,6 +222,11 @@ class ScriptedEngine:
         """Every script that was asked for so far."""
         return dict(self._models)
 
+    @property
+    def living_hosts(self) -> int:
+        """How many hosts have not ended."""
+        return len(self._hosts)
+
     def own(self, work: Coroutine[object, object, None]) -> None:
         """Run `work` beside; `close` ends it."""
         task = asyncio.ensure_future(work)
