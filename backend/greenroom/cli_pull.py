@@ -46,7 +46,8 @@ class Pulled:
     def as_json(self) -> dict[str, object]:
         if isinstance(self.outcome, GreenroomError):
             error = {"code": self.outcome.code, "message": str(self.outcome)}
-            return {"model": self.spec.name, "version": None, "error": error}
+            absent = dict.fromkeys(("version", "digest", "stage", "bytes"))
+            return {"model": self.spec.name, **absent, "error": error}
         version = self.outcome
         known = {"version": version.id, "digest": version.digest, "stage": version.stage, "bytes": version.bytes_total}
         return {"model": self.spec.name, **known, "error": None}

@@ -10,16 +10,23 @@ from rich.markup import escape
 from rich.table import Table
 
 from greenroom.protocol.answers import ModelReport, ModelsStatus
-from greenroom.protocol.snapshot import ModelState, Phase
+from greenroom.protocol.snapshot import ModelState, Phase, VersionState
+from greenroom.words import ErrorCode
 
 PIPED_COLUMNS = 240
 """Where nobody is looking, nothing is to be cut off."""
 _COLOURS = {Phase.READY: "green", Phase.FAILED: "red"}
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Rich would end with 1. That nobody reads on is no failure: `greenroom.cli` knows what to do."""
+        raise BrokenPipeError
+
+
 def print_models(status: ModelsStatus, console: Console | None = None) -> None:
     """A row for each model, and a line for each thing about one that somebody may have to do something about."""
-    console = console or Console()
+    console = console or _Console()
     if not console.is_terminal:
         console.width = PIPED_COLUMNS
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -44,9 +51,18 @@ def _row(report: ModelReport) -> Iterator[str]:
     yield escape(state.version or "-") + (" (pinned)" if report.pinned else "")
     yield escape(report.stage or "-")
     yield escape((previous.version if previous else None) or "-")
-    yield escape(f"{target.version or '?'} ({target.progress} %)") if target else "-"
+    yield escape(_coming(target)) if target else "-"
     yield decimal(report.memory_bytes) if report.memory_bytes else "-"
     yield escape(report.source)
+
+
+def _coming(target: VersionState) -> str:
+    """One that did not come stays there until it is tried again, or another one is named."""
+    version = target.version or "?"
+    if target.error is None:
+        return f"{version} ({target.progress} %)"
+    outcome = "refused" if target.error.code is ErrorCode.VERSION_REFUSED else "failed"
+    return f"{target.version} {outcome}" if target.version else outcome
 
 
 def _standing(report: ModelReport) -> str:

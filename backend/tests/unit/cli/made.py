@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from greenroom.protocol.answers import ModelReport, ServerStatus
-from greenroom.protocol.snapshot import EstimateBasis, InitState, MessageKey, ModelState, Phase, Status, VersionState
+from greenroom.protocol.snapshot import (
+    EstimateBasis,
+    InitState,
+    MessageKey,
+    ModelError,
+    ModelState,
+    Phase,
+    Status,
+    VersionState,
+)  # fmt: skip
 from greenroom.words import Task
 
 
 def model_state(
     name: str = "minilm", phase: str = "ready", progress: int = 100, version: str = "2",
-    target: tuple[str | None, int] | None = None, previous: str | None = None, required: bool = True,
+    target: tuple[str | None, int] | None = None, target_error: ModelError | None = None,
+    previous: str | None = None, required: bool = True,
 ) -> ModelState:  # fmt: skip
+    coming = Phase.FAILED if target_error else Phase.LOADING
     return ModelState(
         name=name, task=Task.EMBED, required=required, version=version, phase=Phase(phase), progress=progress,
         estimated_seconds=None, estimate_basis=None, attempt=1, retry_at=None, error=None, stages=(), bytes_done=None,
         bytes_total=None, bytes_per_second=None,
-        target=VersionState(version=target[0], phase=Phase.LOADING, progress=target[1]) if target else None,
+        target=VersionState(version=target[0], phase=coming, progress=target[1], error=target_error)
+        if target else None,
         previous=VersionState(version=previous, phase=Phase.QUEUED, progress=0) if previous else None,
     )  # fmt: skip
 
@@ -34,7 +46,8 @@ def model_report(state: ModelState, **members: object) -> ModelReport:
     """A report of `state`; `members` replace what is of no interest."""
     plain: dict[str, object] = {
         "state": state, "source": "mlflow:models:/sentiment@production", "runtime": "text-classifier",
-        "stage": "production", "digest": "d" * 64, "space": None, "loaded_at": "2026-11-21T15:00:00.000Z",
+        "stage": "production", "source_look": None, "digest": "d" * 64, "space": None,
+        "loaded_at": "2026-11-21T15:00:00.000Z",
         "resident": True, "pinned": False, "gate": None, "refused_versions": (), "busy_calls": 0,
         "idle_seconds": None, "device": "cpu", "dtype": "float32", "dimension": 384, "max_tokens": 256,
         "classes": (), "columns": {}, "memory_bytes": 127_000_000, "pid": 4711, "loads": 1, "load_history": (),

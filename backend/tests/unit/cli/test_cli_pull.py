@@ -111,6 +111,8 @@ def test_an_unknown_name_ends_with_2_and_names_those_that_there_are(capsys: pyte
 def test_the_outcome_for_programs_is_a_version_or_an_error() -> None:
     error: GreenroomError = SourceUnreachableError("The hub does not answer.")
     assert Pulled(ONE, error).as_json() == {
-        "model": "one", "version": None,
+        "model": "one", "version": None, "digest": None, "stage": None, "bytes": None,
         "error": {"code": "source-unreachable", "message": "The hub does not answer."},
     }  # fmt: skip
+    there = ModelVersion("one", "d" * 64, Path("there"), ())
+    assert Pulled(ONE, there).as_json().keys() == Pulled(ONE, error).as_json().keys()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 
 from greenroom.cli_tables import print_models
@@ -26,6 +27,23 @@ def test_a_model_has_one_row_with_what_serves_what_was_before_and_what_is_coming
         "minilm", "embed", "ready", "2 (pinned)", "production", "1", "3 (45 %)", "127.0 MB",
         "mlflow:models:/sentiment@production",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("code", "version", "cell"),
+    [
+        (ErrorCode.VERSION_REFUSED, "4", "  4 refused  "),
+        (ErrorCode.SOURCE_UNREACHABLE, "4", "  4 failed  "),
+        (ErrorCode.SOURCE_UNREACHABLE, None, "  failed  "),
+    ],
+)
+def test_a_version_that_did_not_come_does_not_look_as_if_it_came(
+    code: ErrorCode, version: str | None, cell: str
+) -> None:
+    error = ModelError(code=code, message="It did not come.", temporary=True)
+    row = printed(model_report(model_state(target=(version, 99), target_error=error))).splitlines()[1]
+    assert cell in row
+    assert "%" not in row
 
 
 def test_a_long_source_is_not_cut_off_where_a_program_reads() -> None:
