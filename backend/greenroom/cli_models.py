@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
@@ -62,10 +63,10 @@ def _add(
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise ValueError(text)
-    return value
+    with contextlib.suppress(ValueError):
+        if 0 < (value := float(text)) < float("inf"):
+            return value
+    raise argparse.ArgumentTypeError(f"{text} is no number of seconds above 0")
 
 
 def _asked(command: Command, options: argparse.Namespace) -> int:
@@ -113,14 +114,26 @@ async def _reload(remote: Remote, options: argparse.Namespace) -> int:
     from greenroom.cli_bars import watched
     from greenroom.protocol.answers import ReloadAnswer
 
-    query = ({"name": options.name} if options.name else {}) | ({"force": "true"} if options.force else {})
+    name = options.name or await _only_model(remote)
+    query = {"name": name} | ({"force": "true"} if options.force else {})
     order = remote.order(ReloadAnswer, "POST", "/models/reload", options.timeout, **query)
-    answer = await watched(remote, options.name, order)
+    answer = await watched(remote, name, order)
     if answer.status != "failed" or options.json:
         _say(options, answer, _reloaded(answer))
     else:
         _failed(_reloaded(answer))
     return FAILED if answer.status == "failed" else 0
+
+
+async def _only_model(remote: Remote) -> str:
+    """Raises ConfigError when there are several: nobody's model is changed on a guess."""
+    from greenroom.protocol.answers import ModelsStatus
+    from greenroom.words import ConfigError
+
+    names = [report.state.name for report in (await remote.read(ModelsStatus, "/models/status")).models]
+    if len(names) != 1:
+        raise ConfigError(f"which one? {', '.join(names)}")
+    return names[0]
 
 
 def _reloaded(answer: ReloadAnswer) -> str:
@@ -152,7 +165,8 @@ async def _rollback(remote: Remote, options: argparse.Namespace) -> int:
         return _failed(f"{answer.model} was not rolled back: {_why(answer)}")
     before = f", {answer.previous_version} did before" if answer.previous_version else ""
     held = (
-        f" It is held fast until the source names yet another one, or you say: greenroom models unpin {answer.model}"
+        f" It is held fast while its source names version {answer.previous_version}, or until you say: "
+        f"greenroom models unpin {answer.model}"
         if answer.pinned else ""
     )  # fmt: skip
     _say(options, answer, f"{answer.model}: version {answer.model_version} serves again{before}.{held}")

@@ -6,6 +6,8 @@ import asyncio
 import io
 import json
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 
@@ -15,7 +17,14 @@ from rich.console import Console
 from greenroom import cli_bars
 from greenroom.cli import run
 from greenroom.cli_remote import Remote, address_of
-from greenroom.protocol.answers import ClearAnswer, ReloadAnswer, RollbackAnswer, ServerStatus, UnpinAnswer
+from greenroom.protocol.answers import (
+    ClearAnswer,
+    ModelsStatus,
+    ReloadAnswer,
+    RollbackAnswer,
+    ServerStatus,
+    UnpinAnswer,
+)
 from greenroom.protocol.base import Message
 from greenroom.protocol.problems import Problem
 from greenroom.protocol.snapshot import ModelError
@@ -23,7 +32,7 @@ from greenroom.settings import load_settings
 from greenroom.words import ConfigError, ErrorCode
 from tests.unit.cli.answering import Reply, answering, says
 from tests.unit.cli.conftest import TOKEN
-from tests.unit.cli.made import model_state, server_status
+from tests.unit.cli.made import model_report, model_state, server_status
 
 REFUSED = ModelError(code=ErrorCode.VERSION_REFUSED, message="Its vectors are not finite.", temporary=False)
 RELOADED = ReloadAnswer(status="reloaded", model="minilm", model_version="3", previous_version="2")
@@ -48,20 +57,28 @@ def problem(status: int) -> Reply:
     ("command", "call", "answer", "sentence"),
     [
         ("reload minilm", "POST /models/reload?name=minilm", RELOADED, "minilm: version 3 serves now, 2 did before."),
-        ("reload --force", "POST /models/reload?force=true", RELOADED, "minilm: version 3 serves now, 2 did before."),
         (
-            "reload --force", "POST /models/reload?force=true",
+            "reload minilm --force", "POST /models/reload?name=minilm&force=true", RELOADED,
+            "minilm: version 3 serves now, 2 did before.",
+        ),
+        (
+            "reload minilm --force", "POST /models/reload?name=minilm&force=true",
             ReloadAnswer(status="reloaded", model="minilm", model_version="2", previous_version="2"),
             "minilm: version 2 was loaded again, and serves.",
         ),
         (
-            "reload", "POST /models/reload", ReloadAnswer(status="unchanged", model="minilm", model_version="2"),
+            "reload minilm", "POST /models/reload?name=minilm",
+            ReloadAnswer(status="unchanged", model="minilm", model_version="2"),
             "minilm: version 2 serves, which is what its source names.",
         ),
         (
             "rollback minilm", "POST /models/minilm/rollback", ROLLED_BACK,
-            "minilm: version 1 serves again, 2 did before. It is held fast until the source names yet another one, or "
+            "minilm: version 1 serves again, 2 did before. It is held fast while its source names version 2, or until "
             "you say: greenroom models unpin minilm",
+        ),
+        (
+            "rollback minilm", "POST /models/minilm/rollback", ROLLED_BACK.model_copy(update={"pinned": False}),
+            "minilm: version 1 serves again, 2 did before.",
         ),
         (
             "unpin minilm", "POST /models/minilm/unpin", UnpinAnswer(model="minilm", was_pinned=True),
@@ -144,7 +161,7 @@ def test_an_outcome_that_does_not_come_is_not_waited_for_for_ever(capsys: pytest
         return 200, RELOADED.to_json()
 
     with answering({"POST /models/reload": silence}) as server:
-        assert run(["models", "reload", "--url", server.url, "--timeout", "0.1"]) == 3
+        assert run(["models", "reload", "minilm", "--url", server.url, "--timeout", "0.1"]) == 3
         gave_up.set()
     assert "has not answered within 0.1 s" in capsys.readouterr().err
 
@@ -154,6 +171,48 @@ def test_a_wrong_command_ends_with_2(command: str) -> None:
     with pytest.raises(SystemExit) as ended:
         run(["models", *command.split()])
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "inf", "nan", "soon"])
+def test_a_time_that_is_none_is_said_in_words(capsys: pytest.CaptureFixture[str], seconds: str) -> None:
+    with pytest.raises(SystemExit):
+        run(["models", "reload", f"--timeout={seconds}"])
+    assert f"argument --timeout: {seconds} is no number of seconds above 0" in capsys.readouterr().err
+
+
+def status_of(*names: str) -> ModelsStatus:
+    reports = tuple(model_report(model_state(name)) for name in names)
+    return ModelsStatus(epoch="e", models=reports, max_resident=5, updated_every_seconds=60)
+
+
+def test_which_model_is_reloaded_is_asked_where_there_are_several(capsys: pytest.CaptureFixture[str]) -> None:
+    with answering({"GET /models/status": says(status_of("minilm", "sentiment"))}) as server:
+        assert run(["models", "reload", "--url", server.url]) == 2
+    assert capsys.readouterr().err == "greenroom: which one? minilm, sentiment\n"
+    assert server.asked == ["GET /models/status"]
+
+
+def test_the_only_model_need_not_be_named() -> None:
+    replies = {"GET /models/status": says(status_of("minilm")), "POST /models/reload": says(RELOADED)}
+    with answering(replies) as server:
+        assert run(["models", "reload", "--url", server.url]) == 0
+    assert server.asked == ["GET /models/status", "POST /models/reload?name=minilm"]
+
+
+@pytest.mark.parametrize("option", [[], ["--json"]])
+def test_who_reads_no_further_is_told_no_more(option: list[str]) -> None:
+    many = status_of(*(f"model-{number}" for number in range(200)))
+    with answering({"GET /models/status": says(many)}) as server:
+        listing = subprocess.Popen(
+            [sys.executable, "-m", "greenroom", "models", "list", "--url", server.url, *option],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        with listing:
+            assert listing.stdout is not None
+            assert listing.stderr is not None
+            listing.stdout.close()
+            assert listing.stderr.read() == b""
+    assert listing.returncode == 0
 
 
 def test_an_address_that_is_none_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
