@@ -69,19 +69,31 @@ def mount(app: Starlette, settings: Settings | None = None) -> Greenroom:
 
 
 def _greenroom(app: Starlette, settings: Settings) -> Greenroom:
-    for name, meant in unknown_variables().items():
-        log.warning("unknown_setting", variable=name, **({"did_you_mean": meant} if meant else {}))
     specs = configured(settings)
-    for name, variable in replaced(settings).items():
-        log.info("model_replaced", model=name, variable=variable)
-    for spec in specs:
-        log.info("model_configured", model=spec.name, task=spec.task, source=spec.source.partition(":")[0],
-                 runtime=spec.runtime, required=spec.required)  # fmt: skip
+    _tell(settings, specs)
     if settings.engine == "scripted":
         return _scripted(app, settings, specs)
     from greenroom.engine.local import LocalEngine
 
     return Greenroom(settings, specs, LocalEngine(data_folder=settings.data))
+
+
+def _tell(settings: Settings, specs: Sequence[ModelSpec]) -> None:
+    """What an operator should know before the first load."""
+    for name, meant in unknown_variables().items():
+        log.warning("unknown_setting", variable=name, **({"did_you_mean": meant} if meant else {}))
+    for name, variable in replaced(settings).items():
+        log.info("model_replaced", model=name, variable=variable)
+    for spec in specs:
+        log.info("model_configured", model=spec.name, task=spec.task, source=spec.source.partition(":")[0],
+                 runtime=spec.runtime, required=spec.required)  # fmt: skip
+    required, optional = sum(spec.required for spec in specs), [spec.name for spec in specs if not spec.required]
+    if optional and settings.model_cache_size <= required:
+        log.warning(
+            "model_cache_too_small", model_cache_size=settings.model_cache_size, required=required, optional=optional,
+            meaning="each optional model leaves memory as soon as nobody uses it, and its next call loads it again",
+            mend=f"set MODEL_CACHE_SIZE to {required + 1} or more; {len(specs)} keep all of them in memory",
+        )  # fmt: skip
 
 
 def _scripted(app: Starlette, settings: Settings, specs: Sequence[ModelSpec]) -> Greenroom:
