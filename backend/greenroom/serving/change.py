@@ -153,7 +153,8 @@ class Changes:
     async def _rollback(self, previous: str, failing: ModelVersion | None = None) -> Outcome:
         """To the version that was the previous one when it was asked for; `failing`: only if that one serves still."""
         async with self._lock:
-            entry, serves = self.keeper.entry, await self._serves()
+            automatic = failing is not None
+            entry, serves = self.keeper.entry, await self._serves(patient=automatic)
             if entry.active == previous or (failing is not None and entry.active != failing.key):
                 return Outcome(Result.UNCHANGED, self._serving_id)
             if serves:
@@ -161,10 +162,10 @@ class Changes:
             else:
                 entry.roll_back()
                 await self._means.ledger.save()
-                outcome = await self._revive()
+                outcome = await self._revive(patient=automatic)
             if outcome.result is Result.CHANGED:
-                self._means.metrics.rolled_back(self.keeper.spec.name, failing is not None)
-                how = " by itself" if failing is not None else ""
+                self._means.metrics.rolled_back(self.keeper.spec.name, automatic)
+                how = " by itself" if automatic else ""
                 log.info(f"Rolled back{how} to model version {outcome.version}", model=self.keeper.spec.name)
             return outcome
 
@@ -189,11 +190,12 @@ class Changes:
             return False
         return keeper.refused_versions.may_try(found.key, now) and (keeper.failed or keeper.host is not None)
 
-    async def _serves(self) -> bool:
-        """Whether a version serves, once it had the time for it; False when it has failed. Raises NotReadyError."""
+    async def _serves(self, *, patient: bool = False) -> bool:
+        """Whether a version serves, once it had the time for it; False when it has failed. Raises NotReadyError when
+        that takes longer than a request may be held; `patient`: however long it takes."""
         self.keeper.want()
         try:
-            async with asyncio.timeout(self._means.settings.max_wait_seconds):
+            async with asyncio.timeout(None if patient else self._means.settings.max_wait_seconds):
                 await self.keeper.settled()
         except TimeoutError:
             raise NotReadyError((self.keeper.spec.name,)) from None
@@ -201,10 +203,10 @@ class Changes:
 
     async def _revive(self, *, latest: bool = False, patient: bool = False) -> Outcome:
         """Let a failed model's keeper load what is to serve, or the latest, and see what comes of it. Raises
-        NotReadyError; `patient`: however long it takes."""
+        NotReadyError as `_serves` does."""
         keeper, left = self.keeper, self.keeper.version
         keeper.try_again(latest)
-        await (keeper.settled() if patient else self._serves())
+        await self._serves(patient=patient)
         if keeper.host is None or keeper.version is None:
             return Outcome(Result.FAILED, None, error=self._error)
         if left is not None and left.key != keeper.version.key:
