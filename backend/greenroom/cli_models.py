@@ -14,6 +14,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from greenroom.wording import without_button
+
 if TYPE_CHECKING:
     from greenroom.cli_remote import Remote
     from greenroom.protocol.answers import ReloadAnswer, RollbackAnswer
@@ -90,7 +92,7 @@ def _asked(command: Command, options: argparse.Namespace) -> int:
 
 
 def _failed(sentence: str, status: int = FAILED) -> int:
-    print(f"greenroom: {sentence}", file=sys.stderr)
+    print(f"greenroom: {without_button(sentence)}", file=sys.stderr)
     return status
 
 

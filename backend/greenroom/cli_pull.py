@@ -24,6 +24,7 @@ from greenroom.protocol.snapshot import StageName
 from greenroom.settings import load_settings
 from greenroom.sources.seam import Fetcher, Report, Want
 from greenroom.specs import configured
+from greenroom.wording import without_button
 from greenroom.words import ConfigError, GreenroomError, ModelSpec, ModelVersion
 
 _DOING = {StageName.RESOLVE: "checking", StageName.DOWNLOAD: "downloading"}
@@ -39,7 +40,7 @@ class Pulled:
     @property
     def sentence(self) -> str:
         if isinstance(self.outcome, GreenroomError):
-            return f"{self.spec.name} was not fetched: {self.outcome}"
+            return f"{self.spec.name} was not fetched: {without_button(str(self.outcome))}"
         version = self.outcome
         return f"{self.spec.name}: version {version.id} is here and verified, {decimal(version.bytes_total)}."
 

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from greenroom.protocol.answers import ModelReport, ModelsStatus
 from greenroom.protocol.snapshot import ModelState, Phase, VersionState
+from greenroom.wording import without_button
 from greenroom.words import ErrorCode
 
 PIPED_COLUMNS = 240
@@ -88,6 +89,7 @@ def _remarks(report: ModelReport) -> Iterator[str]:
 
 
 def _sentence(text: str) -> str:
+    text = without_button(text)
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 

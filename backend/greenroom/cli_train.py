@@ -65,6 +65,7 @@ def _train(options: argparse.Namespace) -> int:
     import sys
 
     from greenroom.training.command import train
+    from greenroom.wording import without_button
     from greenroom.words import ConfigError, GreenroomError
 
     try:
@@ -72,7 +73,7 @@ def _train(options: argparse.Namespace) -> int:
     except ConfigError:
         raise
     except GreenroomError as error:
-        print(f"greenroom: {error}", file=sys.stderr)
+        print(f"greenroom: {without_button(str(error))}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print("greenroom: stopped; nothing was registered", file=sys.stderr)

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Sequence
 
 import structlog
-from structlog.types import Processor
+from structlog.types import EventDict, Processor
 
 from greenroom.settings import Settings
+from greenroom.wording import without_button
 
 
 class _NoQueries(logging.Filter):
@@ -56,11 +57,18 @@ class _ClientsFaults(logging.Filter):
         return self._shown
 
 
+def _without_button(_: object, __: str, event: EventDict) -> EventDict:
+    if isinstance(reason := event.get("reason"), str):
+        event["reason"] = without_button(reason)
+    return event
+
+
 _PREPARE: Sequence[Processor] = (
     structlog.contextvars.merge_contextvars,
     structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
+    _without_button,
 )
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
-from greenroom.logs import hide_queries, take_standard_logs
+from greenroom.logs import configure_logs, hide_queries, take_standard_logs
 from greenroom.settings import load_settings
 
 
@@ -60,3 +61,13 @@ def test_what_any_client_can_make_uvicorn_say_is_at_debug(
     take_standard_logs(load_settings(data=tmp_path, log_format="json", log_level=level))
     logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
     assert capsys.readouterr().err.count('"level": "debug"') == lines
+
+
+def test_a_log_advises_no_button(
+    capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    before = structlog.get_config()
+    request.addfinalizer(lambda: structlog.configure(**before))
+    configure_logs(load_settings(data=tmp_path, log_format="json"))
+    structlog.get_logger("test").error("load_failed", reason="Put the file back, then press Try again.")
+    assert json.loads(capsys.readouterr().err)["reason"] == "Put the file back, then try again."

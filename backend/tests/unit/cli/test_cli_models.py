@@ -34,7 +34,11 @@ from tests.unit.cli.answering import Reply, answering, says
 from tests.unit.cli.conftest import TOKEN
 from tests.unit.cli.made import model_report, model_state, server_status
 
-REFUSED = ModelError(code=ErrorCode.VERSION_REFUSED, message="Its vectors are not finite.", temporary=False)
+REFUSED = ModelError(
+    code=ErrorCode.VERSION_REFUSED,
+    message="Its vectors are not finite. Mend it, then press Try again.",
+    temporary=False,
+)
 RELOADED = ReloadAnswer(status="reloaded", model="minilm", model_version="3", previous_version="2")
 NOT_RELOADED = ReloadAnswer(status="failed", model="minilm", model_version="2", error=REFUSED)
 ROLLED_BACK = RollbackAnswer(
@@ -112,11 +116,11 @@ def test_what_was_done_is_said_in_a_sentence(
     [
         (
             "reload minilm", "POST /models/reload", NOT_RELOADED,
-            "minilm was not changed: Its vectors are not finite. Version 2 serves on.",
+            "minilm was not changed: Its vectors are not finite. Mend it, then try again. Version 2 serves on.",
         ),
         (
             "rollback minilm", "POST /models/minilm/rollback", NOT_ROLLED_BACK,
-            "minilm was not rolled back: Its vectors are not finite. Version 2 serves on.",
+            "minilm was not rolled back: Its vectors are not finite. Mend it, then try again. Version 2 serves on.",
         ),
     ],
 )  # fmt: skip

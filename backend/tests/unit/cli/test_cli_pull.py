@@ -100,6 +100,7 @@ def test_files_are_fetched_and_verified_without_a_server(capsys: pytest.CaptureF
         ("here", None), ("gone", "source-not-found"),
     ]  # fmt: skip
     assert "gone was not fetched" in said.err
+    assert said.err.endswith("then try again.\n")  # there is no button here
 
 
 @pytest.mark.usefixtures("two_models")

@@ -40,7 +40,7 @@ def test_a_model_has_one_row_with_what_serves_what_was_before_and_what_is_coming
 def test_a_version_that_did_not_come_does_not_look_as_if_it_came(
     code: ErrorCode, version: str | None, cell: str
 ) -> None:
-    error = ModelError(code=code, message="It did not come.", temporary=True)
+    error = ModelError(code=code, message="Make room, then press Try again.", temporary=True)
     row = printed(model_report(model_state(target=(version, 99), target_error=error))).splitlines()[1]
     assert cell in row
     assert "%" not in row
