@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,13 +68,21 @@ def test_the_model_that_ships_is_known_to_classify() -> None:
 
 
 @pytest.mark.parametrize("source", ["mlflow:sentiment@production", "hf:", "mlflow:models:/mood@production"])
-def test_a_wrong_source_stops_the_start_and_names_where_it_stands(
+def test_a_wrong_source_is_refused_with_the_place_where_it_stands(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], source: str
 ) -> None:
     Path("greenroom.toml").write_text(f'[models.mood]\nsource = "{source}"\n')
-    assert run(["serve", "--port", "0"]) == 2
+    assert run(["models", "pull"]) == 2
     assert "greenroom: greenroom.toml: [models.mood]: the source of mood" in capsys.readouterr().err
     Path("greenroom.toml").unlink()
     monkeypatch.setenv("MODEL_MY_MOOD_URL", source)
     assert run(["models", "pull"]) == 2
     assert "greenroom: MODEL_MY_MOOD_URL: the source of my-mood" in capsys.readouterr().err
+
+
+def test_a_wrong_source_ends_the_start_with_status_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODEL_MOOD_URL", "builtin:nope")
+    serve = [sys.executable, "-m", "greenroom", "serve", "--port", "0"]
+    ended = subprocess.run(serve, capture_output=True, text=True, timeout=50)
+    assert ended.returncode == 2
+    assert ended.stderr.endswith("greenroom: MODEL_MOOD_URL: the source of mood has to be one of builtin:sentiment.\n")
