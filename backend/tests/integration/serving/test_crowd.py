@@ -53,6 +53,12 @@ class Crowd:
     def resident(self) -> set[str]:
         return {name for name, keeper in self.greenroom.keepers.items() if keeper.is_resident}
 
+    @property
+    def is_at_rest(self) -> bool:
+        """No more models than may be, one host for each, and no load under way."""
+        resident = len(self.resident)
+        return resident <= 5 and self.engine.living_hosts == resident and not self.greenroom.room.promised_bytes
+
     async def call(self, name: str) -> None:
         """What a patient client does. Raises TimeoutError."""
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -130,9 +136,8 @@ async def test_no_busy_model_leaves_nobody_waits_for_ever_and_nothing_is_left(
         assert set(crowd.answers) == set(NAMES)
         assert crowd.greenroom.metrics.evictions.total() > 0
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while len(crowd.resident) > 5 or crowd.engine.living_hosts != len(crowd.resident):  # noqa: ASYNC110 - nobody announces it
+            while not crowd.is_at_rest:  # noqa: ASYNC110 - nobody announces it
                 await asyncio.sleep(0.05)
-        assert crowd.greenroom.room.promised_bytes == 0
     assert crowd.engine.living_hosts == 0
     evictions = crowd.greenroom.metrics.evictions.total()
     print(f"\n{SECONDS:g} s: {crowd.answers.total()} calls, {evictions} evictions, {dict(crowd.changes)}")
