@@ -40,8 +40,10 @@ class Found:
 
 
 class Fetcher(Protocol):
-    """Resolves, downloads and verifies beside the front. One call for one model at a time is the caller's affair;
-    calls for different models run beside each other."""
+    """Resolves, downloads and verifies beside the front. All calls may run beside each other, those for one model
+    included: two that want the same version wait for one another's download, and `clear` leaves alone what is being
+    downloaded. What one call gives, a `clear` that keeps another version may delete: whoever goes on to load it names
+    it in `keep`."""
 
     async def look(self, spec: ModelSpec) -> Found:
         """What the source of `spec` names now. Raises ConfigError, SourceError."""
