@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 
 from greenroom.settings import DEFAULT_SPEC
-from greenroom.sources.table import resolve
+from greenroom.sources.inline import InlineFetcher
+from greenroom.sources.seam import Want
 
 MODEL = DEFAULT_SPEC.name
 SHORT_TEXTS: tuple[str, ...] = tuple(
@@ -22,7 +23,7 @@ SHORT_TEXTS: tuple[str, ...] = tuple(
 @cache
 def model_folder() -> Path:
     """Where the default model's files lie. Raises SourceError."""
-    return asyncio.run(resolve(DEFAULT_SPEC, lambda done, total: None)).folder
+    return asyncio.run(InlineFetcher().fetch(DEFAULT_SPEC, Want.LATEST, lambda stage, done, total: None)).folder
 
 
 def offline() -> dict[str, str]:

@@ -13,7 +13,6 @@ __getattr__ = lazy_names(
         "Progress": "greenroom.sources.seam",
         "Source": "greenroom.sources.plan",
         "SOURCES": "greenroom.sources.table",
-        "resolve": "greenroom.sources.table",
         "split": "greenroom.sources.table",
     },
 )

@@ -22,7 +22,7 @@ _Result = TypeVar("_Result")
 
 
 class InlineFetcher:
-    """Implements `Fetcher` for `path:` and `package:` in threads of the calling process."""
+    """Implements `Fetcher` for `path:`, `package:` and `builtin:` in threads of the calling process."""
 
     def __init__(self, data: Path = Path("data")) -> None:
         self._versions = Versions(Place(data))

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
 
-from greenroom.sources.plan import Claim, Place, Source
-from greenroom.sources.seam import Progress
-from greenroom.sources.verify import verified
-from greenroom.words import ConfigError, ModelSpec, ModelVersion, SourceError
+from greenroom.sources.plan import Source
+from greenroom.words import ConfigError
 
 SOURCES: Mapping[str, str] = {
     "package": "greenroom.sources.package:PackageSource",
@@ -41,19 +38,3 @@ def source_of(scheme: str) -> Source:
     module, _, name = SOURCES[scheme].partition(":")
     source: Source = getattr(import_module(module), name)()
     return source
-
-
-async def resolve(spec: ModelSpec, report: Progress) -> ModelVersion:
-    """Find the files of a `path:` or `package:` spec, hash each of them, and return the version that they make up.
-
-    Two calls that find the same bytes under the same names return the same digest. Raises ConfigError, SourceError."""
-    scheme, rest = split(spec.source)
-    if scheme not in LOCAL:
-        raise SourceError(f"{scheme}: needs the fetch process.")
-
-    def locate() -> Claim:
-        claim = source_of(scheme).find(spec, rest, Place(Path())).claim
-        assert claim is not None  # noqa: S101 - true for every scheme of LOCAL
-        return claim
-
-    return await verified(spec, locate, report)

@@ -1,8 +1,7 @@
 """Reads every file of a version and holds it against what was promised.
 
 Nothing is remembered between two calls: a time stamp can lie, and hashing the default model takes a fifth of a
-second beside an import that takes four. The work runs in a thread (hashlib gives the GIL back for whole chunks),
-counts bytes as it goes, and looks between two chunks whether anybody still wants the answer.
+second beside an import that takes four. It counts bytes as it goes, and who counts may end it between two chunks.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -24,35 +22,10 @@ from greenroom.words import FileCorruptError, FileMissingError, ModelFile, Model
 CHUNK_BYTES = 1 << 20
 
 
-async def verified(spec: ModelSpec, locate: Callable[[], Claim], report: Progress) -> ModelVersion:
-    """Run `locate` and hash what it claims, in a thread; `report` is called on the event loop, in order.
-
-    Raises what `locate` raises, FileMissingError, FileCorruptError, SourceError."""
-    import asyncio  # not for the fetch process, which has no loop
-
-    loop, stopped = asyncio.get_running_loop(), threading.Event()
-
-    def deliver(done: int, total: int) -> None:
-        if not stopped.is_set():
-            report(done, total)
-
-    def progress(done: int, total: int) -> None:
-        if stopped.is_set():
-            raise _StoppedError
-        loop.call_soon_threadsafe(deliver, done, total)
-
-    try:
-        return await asyncio.to_thread(lambda: verify(spec, locate(), progress))
-    finally:
-        stopped.set()
-
-
-class _StoppedError(Exception):
-    """Nobody waits for the result any more."""
-
-
 def verify(spec: ModelSpec, claim: Claim, progress: Progress) -> ModelVersion:
-    """Hash every file of `claim`; blocks. An exception out of `progress` ends the work. Errors as in `verified`."""
+    """Hash every file of `claim`; blocks. An exception out of `progress` ends the work.
+
+    Raises FileMissingError, FileCorruptError, SourceError."""
     sizes = _list(claim)
     for path in sorted({*claim.promised, *spec.sha256}):
         if path not in sizes:

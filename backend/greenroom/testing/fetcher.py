@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 from greenroom.protocol.snapshot import StageName
+from greenroom.sources.inline import InlineFetcher
 from greenroom.sources.seam import Found, Report, Want
-from greenroom.sources.table import resolve
-from greenroom.words import GreenroomError, ModelFile, ModelSpec, ModelVersion, SourceNotFoundError, Task
+from greenroom.words import GreenroomError, ModelFile, ModelSpec, ModelVersion, RuntimeName, SourceNotFoundError
 
 
 class ScriptedFetcher:
@@ -18,6 +19,7 @@ class ScriptedFetcher:
     def __init__(self, folder: Path) -> None:
         """`folder`: where to put the files of published versions."""
         self._folder = folder
+        self._local = InlineFetcher(folder)
         self._versions: dict[str, dict[str, ModelVersion]] = {}
         self._latest: dict[str, ModelVersion] = {}
         self._fetched: set[str] = set()
@@ -85,6 +87,5 @@ class ScriptedFetcher:
             raise self._failure
 
     async def _resolved(self, spec: ModelSpec) -> ModelVersion:
-        version = await resolve(spec, lambda done, total: None)
-        space = version.digest[:16] if spec.task is Task.EMBED else ""
-        return ModelVersion(version.name, version.digest, version.folder, version.files, space=space)
+        as_found = replace(spec, runtime=RuntimeName.SENTENCE_TRANSFORMERS)  # a scripted classifier needs no encoder
+        return await self._local.fetch(as_found, Want.LATEST, lambda stage, done, total: None)

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-from greenroom.sources import resolve
+from greenroom.sources.plan import Place
+from greenroom.sources.table import source_of, split
+from greenroom.sources.verify import verify
 from greenroom.words import ModelSpec, ModelVersion
 from tests.unit.sources.made import FILES, Build, Resolve, record_hash, write
 
 
 @pytest.fixture
 def run() -> Resolve:
-    """`run(source)` resolves a spec with that source; further arguments go to the spec."""
+    """`run(source)` finds and verifies a spec with that source; further arguments go to the spec."""
 
     def run(source: str, report: Callable[[int, int], None] = lambda done, total: None, **spec: object) -> ModelVersion:
-        version: ModelVersion = asyncio.run(resolve(ModelSpec("minilm", source, **spec), report))  # type: ignore[arg-type]
-        return version
+        made = ModelSpec("minilm", source, **spec)  # type: ignore[arg-type]
+        scheme, rest = split(source)
+        claim = source_of(scheme).find(made, rest, Place(Path())).claim
+        assert claim is not None
+        return verify(made, claim, report)
 
     return run
 

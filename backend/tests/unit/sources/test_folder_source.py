@@ -10,7 +10,10 @@ from typing import IO, Any
 
 import pytest
 
-from greenroom.sources import resolve, verify
+from greenroom.protocol.snapshot import StageName
+from greenroom.sources import verify
+from greenroom.sources.inline import InlineFetcher
+from greenroom.sources.seam import Want
 from greenroom.words import (
     ConfigError,
     FileCorruptError,
@@ -230,22 +233,26 @@ def test_a_source_of_a_wrong_form_is_the_configurations_fault(run: Resolve, sour
         run(source)
 
 
-def test_progress_rises_to_the_total_on_the_event_loops_thread(
-    run: Resolve, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_progress_rises_to_the_total(run: Resolve, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify, "CHUNK_BYTES", 512)
     seen: list[tuple[int, int]] = []
-    threads: set[int] = set()
-
-    def report(done: int, total: int) -> None:
-        seen.append((done, total))
-        threads.add(threading.get_ident())
-
-    total = run(f"path:{folder}", report).bytes_total
+    total = run(f"path:{folder}", lambda done, total: seen.append((done, total))).bytes_total
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
     assert (seen[0], seen[-1]) == ((0, total), (total, total))
     assert {line[1] for line in seen} == {total}
     assert len(seen) > total / 512
+
+
+def test_progress_is_told_on_the_event_loops_thread(folder: Path) -> None:
+    told: list[tuple[StageName, int, int]] = []
+    threads: set[int] = set()
+
+    def report(stage: StageName, done: int, total: int) -> None:
+        told.append((stage, done, total))
+        threads.add(threading.get_ident())
+
+    version = asyncio.run(InlineFetcher().fetch(ModelSpec("m", f"path:{folder}"), Want.LATEST, report))
+    assert told[-1] == (StageName.RESOLVE, version.bytes_total, version.bytes_total)
     assert threads == {threading.get_ident()}
 
 
@@ -268,7 +275,9 @@ def test_cancelling_stops_between_two_chunks_and_reports_no_more(folder: Path, m
     seen: list[int] = []
 
     async def scenario() -> None:
-        task = asyncio.create_task(resolve(ModelSpec("m", f"path:{folder}"), lambda done, total: seen.append(done)))
+        spec = ModelSpec("m", f"path:{folder}")
+        report = lambda stage, done, total: seen.append(done)  # noqa: E731
+        task = asyncio.create_task(InlineFetcher().fetch(spec, Want.LATEST, report))
         await asyncio.to_thread(started.wait, 10)
         seen.clear()
         task.cancel()
