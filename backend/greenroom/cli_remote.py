@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Self, TypeVar
@@ -10,11 +12,13 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from greenroom.protocol.problems import Problem
+from greenroom.protocol.snapshot import InitState
 from greenroom.settings import Settings
 from greenroom.words import ConfigError, GreenroomError
 
 M = TypeVar("M", bound=BaseModel)
 CONNECT_SECONDS = 5.0
+AGAIN_SECONDS = 1.0
 ANSWER_SECONDS = 30.0
 """For calls that wait for nothing."""
 _TOKEN_ADVICE = "Set GREENROOM_ADMIN_TOKEN here to the token that the server was started with."  # noqa: S105 - no token
@@ -65,8 +69,18 @@ class Remote:
         return self._understood(model, await self._send("GET", path, query, {}, ANSWER_SECONDS))
 
     async def order(self, model: type[M], method: str, path: str, seconds: float = ANSWER_SECONDS, **query: str) -> M:
-        """An admin call, which waits up to `seconds` for its outcome. Raises NoServerError, RefusedError."""
-        return self._understood(model, await self._send(method, path, query, self._headers, seconds))
+        """An admin call, which waits up to `seconds` for its outcome. Raises NoServerError, RefusedError.
+
+        While a model is loaded that has to be there first, the server can only say so: then it is asked again."""
+        deadline = time.monotonic() + seconds
+        while True:
+            response = await self._send(method, path, query, self._headers, max(0.1, deadline - time.monotonic()))
+            loading = _loading(response)
+            if not loading:
+                return self._understood(model, response)
+            if time.monotonic() + AGAIN_SECONDS >= deadline:
+                raise RefusedError(f"{loading} after {seconds:g} s. Look at how it stands with greenroom models list.")
+            await asyncio.sleep(AGAIN_SECONDS)
 
     async def _send(
         self, method: str, path: str, query: dict[str, str], headers: dict[str, str], seconds: float
@@ -108,6 +122,18 @@ class Remote:
         return NoServerError(
             f"What answers at {self.url} is no Greenroom that I understand. Say where the server is with --url."
         )
+
+
+def _loading(response: httpx.Response) -> str:
+    """What still loads, as the beginning of a sentence; empty for every other answer. The status says nothing:
+    operators choose it (GREENROOM_NOT_READY_STATUS)."""
+    if response.is_success:
+        return ""
+    try:
+        snapshot = InitState.model_validate_json(response.content, extra="ignore")
+    except ValidationError:
+        return ""
+    return ", ".join(f"{state.name} still loads ({state.phase}, {state.progress} %)" for state in snapshot.models)
 
 
 def _is_loopback(url: str) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from greenroom import cli_bars
+from greenroom import cli_bars, cli_remote
 from greenroom.cli import run
 from greenroom.cli_remote import Remote, address_of
 from greenroom.protocol.answers import (
@@ -217,6 +217,24 @@ def test_who_reads_no_further_is_told_no_more(option: list[str]) -> None:
             listing.stdout.close()
             assert listing.stderr.read() == b""
     assert listing.returncode == 0
+
+
+def test_a_model_that_has_to_be_loaded_first_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli_remote, "AGAIN_SECONDS", 0.01)
+    loading = server_status(model_state(phase="loading", progress=40)).snapshot
+    answers = [(425, loading.to_json()), (503, loading.to_json()), (200, ROLLED_BACK.to_json())]
+    with answering({"POST /models/minilm/rollback": lambda: answers.pop(0)}) as server:
+        assert run(["models", "rollback", "minilm", "--url", server.url]) == 0
+    assert "minilm: version 1 serves again" in capsys.readouterr().out
+
+
+def test_a_model_that_loads_for_longer_than_anybody_waits_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    loading = server_status(model_state(phase="loading", progress=40)).snapshot
+    with answering({"POST /models/reload": lambda: (425, loading.to_json())}) as server:
+        assert run(["models", "reload", "minilm", "--url", server.url, "--timeout", "0.9"]) == 1
+    assert capsys.readouterr().err.startswith("greenroom: minilm still loads (loading, 40 %) after 0.9 s.")
 
 
 def test_an_address_that_is_none_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
