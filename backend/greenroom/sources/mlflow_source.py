@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from greenroom.sources.marks import MARKS, model_folder
 from greenroom.sources.mlflow_artifacts import Artifact, Artifacts, artifacts_at, list_files
 from greenroom.sources.mlflow_registry import Registered, Registry, registry_at
 from greenroom.sources.plan import Counted, Place, Plan, WantedFile
 from greenroom.sources.space import DECLARED
-from greenroom.words import ConfigError, ModelSpec, RuntimeName, SourceError, SourceNotFoundError
+from greenroom.words import ConfigError, ModelSpec, SourceError, SourceNotFoundError
 
 DEFAULT_ALIAS = "production"
 DEFAULT_STAGE = "Production"
@@ -28,12 +29,6 @@ STAGES = ("Staging", "Production", "Archived")
 SPACE_TAG = "embedding_space"
 """A tag of a version that says in which embedding space its vectors lie. Read when the version is downloaded."""
 
-_MARKS = {
-    RuntimeName.SENTENCE_TRANSFORMERS: ("modules.json", "config.json"),
-    RuntimeName.TEXT_CLASSIFIER: ("classifier.json",),
-    RuntimeName.TABULAR: ("tabular.json",),
-}
-"""The folder that a runtime can read has one of these; the first is the stronger sign."""
 _FORM = re.compile(r"models:/([^/:@]+)(?:@([^/:@]+)|/([^/:@]+))?")
 
 
@@ -131,28 +126,24 @@ def _registration(version: Registered, tracking_uri: str) -> str:
 def _wanted(spec: ModelSpec, registry: Registry, version: Registered, tracking_uri: str) -> Sequence[WantedFile]:
     artifacts = artifacts_at(registry.artifact_uri(version), tracking_uri)
     files = list_files(artifacts)
-    folder = model_folder(spec, files)
+    folder = _folder(spec, files)
     wanted = {file.path: file for file in _inside(folder, files, artifacts)}
     if space := version.tags.get(SPACE_TAG):
         wanted[DECLARED] = _declaration(space)
     return list(wanted.values())
 
 
-def model_folder(spec: ModelSpec, files: Sequence[Artifact]) -> PurePosixPath:
-    """The shallowest folder that the runtime of `spec` can read. Raises SourceError when there is none."""
-    marks = _MARKS[spec.runtime]
-    marked = [
-        (len(path.parts), marks.index(path.name), str(path.parent))
-        for path in (PurePosixPath(file.path) for file in files)
-        if path.name in marks
-    ]
-    if not marked:
+def _folder(spec: ModelSpec, files: Sequence[Artifact]) -> PurePosixPath:
+    """The folder that the runtime of `spec` can read. Raises SourceError when there is none."""
+    marks = MARKS[spec.runtime]
+    found = model_folder([PurePosixPath(file.path) for file in files], marks)
+    if found is None:
         held = ", ".join(sorted(file.path for file in files)[:5]) or "no file"
         raise SourceError(
             f"What MLflow has as {spec.name} is nothing for the runtime {spec.runtime}: it holds {held}, and no "
             f"{' or '.join(marks)}. Register a folder with one, or correct the model's runtime setting."
         )
-    return PurePosixPath(min(marked)[2])
+    return found
 
 
 def _inside(folder: PurePosixPath, files: Sequence[Artifact], artifacts: Artifacts) -> list[WantedFile]:

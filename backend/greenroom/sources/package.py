@@ -12,12 +12,12 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 
 from greenroom.sources.manifest import below, parse_record
+from greenroom.sources.marks import MARKS, model_folder
 from greenroom.sources.plan import Claim, Place, Plan
-from greenroom.words import ConfigError, ModelSpec, SourceError, SourceNotFoundError
+from greenroom.words import ConfigError, ModelSpec, RuntimeName, SourceError, SourceNotFoundError
 
 _FORM = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:==\s*([A-Za-z0-9.!+_-]+))?")
-_MARKS = ("modules.json", "config.json")
-"""A folder with one of these holds a model; the first is the stronger sign (sentence-transformers' list of parts)."""
+_MARKS = MARKS[RuntimeName.SENTENCE_TRANSFORMERS]
 
 
 class PackageSource:
@@ -42,7 +42,7 @@ def _claim(name: str, wanted: str | None) -> Claim:
             f"The package {name} {version} has no list of its files (RECORD). {again}, then press Try again."
         )
     recorded = parse_record(record)
-    inside = _model_folder(recorded)
+    inside = model_folder(filter(_may_be_the_models, map(PurePosixPath, recorded)), _MARKS)
     if inside is None:
         raise SourceNotFoundError(
             f"The package {name} {version} holds no folder with {' or '.join(_MARKS)}, so no model. "
@@ -76,12 +76,7 @@ def _find(name: str, wanted: str | None) -> metadata.Distribution:
     return distribution
 
 
-def _model_folder(recorded: dict[str, str | None]) -> PurePosixPath | None:
-    """The shallowest folder with a mark; among equals, `modules.json` before `config.json`, then by name."""
-    marked = [
-        (len(path.parts), _MARKS.index(path.name), str(path.parent))
-        for path in map(PurePosixPath, recorded)
-        if path.name in _MARKS and len(path.parts) > 1
-        if ".." not in path.parts and not path.is_absolute() and not path.parts[0].endswith(".dist-info")
-    ]
-    return PurePosixPath(min(marked)[2]) if marked else None
+def _may_be_the_models(path: PurePosixPath) -> bool:
+    """Whether the file lies in a folder of the package's own."""
+    inside = len(path.parts) > 1 and ".." not in path.parts and not path.is_absolute()
+    return inside and not path.parts[0].endswith(".dist-info")
