@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import AliasChoices
 
-from greenroom.settings import Settings, load_specs, make_spec
+from greenroom.settings import MEMBERS, SENTIMENT_SPEC, Settings, load_specs, make_spec
 from greenroom.sources.environment import tables
 from greenroom.sources.table import SOURCES, split
 from greenroom.words import RuntimeName
@@ -39,7 +39,7 @@ def test_the_readme_names_every_setting_with_its_default() -> None:
 
 def shown(default: object) -> str:
     """A default as the table has it; empty where it says none."""
-    if default is None or default == ():
+    if default in (None, (), {}):
         return ""
     return (
         str(default).lower()
@@ -50,9 +50,9 @@ def shown(default: object) -> str:
     )
 
 
-def operations_block(language: str, begins: str) -> str:
-    """The fenced block of the operators' manual that begins like this, its placeholders filled in."""
-    text = (ROOT / "docs" / "operations.md").read_text()
+def fenced(manual: str, language: str, begins: str) -> str:
+    """The fenced block of a manual that begins like this, its placeholders filled in."""
+    text = (ROOT / "docs" / manual).read_text()
     blocks = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     (found,) = (block for block in blocks if block.startswith(begins))
     return str(found.replace("<64 hexadecimal digits>", "0" * 64).replace("<id>", "0123456789a"))
@@ -60,14 +60,28 @@ def operations_block(language: str, begins: str) -> str:
 
 def test_the_models_of_the_manual_can_be_configured(tmp_path: Path) -> None:
     config = tmp_path / "greenroom.toml"
-    config.write_text(operations_block("toml", "[models."))
+    config.write_text(fenced("operations.md", "toml", "[models."))
     specs = load_specs(config)
     assert {split(spec.source)[0] for spec in specs} == set(SOURCES) - {"http"}
 
 
 def test_the_variables_of_the_manual_name_models() -> None:
-    lines = operations_block("sh", "MODEL_").splitlines()
+    lines = fenced("operations.md", "sh", "MODEL_").splitlines()
     named = tables(dict(line.split("=", 1) for line in lines))
     assert {name: make_spec(name, name, table).runtime for name, table in named.items()} == {
         "mood": RuntimeName.TEXT_CLASSIFIER, "wine": RuntimeName.TABULAR,
     }  # fmt: skip
+
+
+def test_the_manual_names_every_member_of_a_model_with_its_default() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    _, _, table = text.partition("| member | default | |\n")
+    rows = dict(re.findall(r"^\| `([a-z_0-9]+)` \| (?:`([^`]*)`|none|) ?\| ", table.partition("\n\n")[0], re.MULTILINE))
+    spec = make_spec("here", "a", {"source": "path:x"})
+    assert rows == {name: shown(getattr(spec, name)) for name in MEMBERS} | {"source": ""}
+
+
+def test_the_table_of_the_model_that_ships_is_what_serves_by_default(tmp_path: Path) -> None:
+    config = tmp_path / "greenroom.toml"
+    config.write_text(fenced("sentiment.md", "toml", "[models."))
+    assert load_specs(config) == (SENTIMENT_SPEC,)
