@@ -11,13 +11,13 @@ MODELS = """\
 source = "path:minilm"
 
 [models.sentiment]
-source = "path:sentiment"
+source = "mlflow:models:/sentiment@production"
 task = "classify"
 runtime = "text-classifier"
 required = false
 """
 MODEL = "sentiment"
-ENVIRONMENT = {"GREENROOM_LOCAL": "1"}
+ENVIRONMENT = {"GREENROOM_LOCAL": "1", "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}  # which nobody asks
 
 
 def configure(folder: Path) -> Path:

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, WebSocketRoute
 
 from greenroom.logs import configure_logs
 from greenroom.serving.greenroom import Greenroom
+from greenroom.serving.origin import is_local
 from greenroom.settings import Settings, load_settings, unknown_variables
 from greenroom.specs import configured, replaced
 from greenroom.web import documents, embeddings, predict
@@ -99,13 +100,15 @@ def _tell(settings: Settings, specs: Sequence[ModelSpec]) -> None:
 def _scripted(app: Starlette, settings: Settings, specs: Sequence[ModelSpec]) -> Greenroom:
     """The only place that reaches for the test kit: control routes exist under the scripted engine alone.
 
-    A version must have files; one small one stands in for each model's."""
+    A version must have files: one small one stands in for those of a local source, and those of any other are made
+    up as they are published."""
     from greenroom.testing import ScriptedEngine, ScriptedFetcher, StandingClock, control_routes
 
     stand_in = settings.data / "scripted-model"
     stand_in.mkdir(parents=True, exist_ok=True)
     (stand_in / "script.txt").write_text("The scripted engine loads nothing.\n")
-    specs = [replace(spec, source=f"path:{stand_in.resolve()}", sha256={}) for spec in specs]
+    specs = [replace(spec, sha256={}) for spec in specs]
+    specs = [replace(spec, source=f"path:{stand_in.resolve()}") if is_local(spec) else spec for spec in specs]
     clock = StandingClock()
     engine, fetcher = ScriptedEngine(clock), ScriptedFetcher(settings.data / "published")
     app.router.routes.extend(control_routes(engine, clock, fetcher))

@@ -74,7 +74,9 @@ class Control:
         self._post("poison", model, texts=texts)
 
     def publish(self, version: str, model: str | None = None, space: str = "scripted") -> None:
-        """Let the model's source name this version from now on; a reload then finds it."""
+        """Let the model's source name this version from now on; a reload then finds it. A model whose source keeps
+        versions (`mlflow:`, `hf:` and others from afar; nobody is asked) begins with version "1" and can be rolled
+        back."""
         self._post("publish", model, version=version, space=space)
 
     def advance(self, seconds: float) -> None:

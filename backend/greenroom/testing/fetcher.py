@@ -10,11 +10,13 @@ from pathlib import Path
 from greenroom.protocol.snapshot import StageName
 from greenroom.sources.inline import InlineFetcher
 from greenroom.sources.seam import Found, Report, Want
+from greenroom.sources.table import LOCAL, split
 from greenroom.words import GreenroomError, ModelFile, ModelSpec, ModelVersion, RuntimeName, SourceNotFoundError
 
 
 class ScriptedFetcher:
-    """A `Fetcher`. A model of which nothing was published is resolved for real, if its source is local."""
+    """A `Fetcher`. A model of which nothing was published is resolved for real if its source is local; any other
+    source names a version "1" then."""
 
     def __init__(self, folder: Path) -> None:
         """`folder`: where to put the files of published versions."""
@@ -53,11 +55,13 @@ class ScriptedFetcher:
     async def look(self, spec: ModelSpec) -> Found:
         self.looks += 1
         self._require_reachable()
+        self._begin(spec)
         version = self._latest.get(spec.name) or await self._resolved(spec)
         return Found(version.key, version.id, version.stage)
 
     async def fetch(self, spec: ModelSpec, want: Want | str, report: Report) -> ModelVersion:
         self.fetches.append((spec.name, str(want)))
+        self._begin(spec)
         if spec.name not in self._latest:
             self._require_reachable()
             return await self._resolved(spec)
@@ -81,6 +85,10 @@ class ScriptedFetcher:
 
     async def close(self) -> None:
         """There is no process."""
+
+    def _begin(self, spec: ModelSpec) -> None:
+        if spec.name not in self._latest and split(spec.source)[0] not in LOCAL:
+            self.publish(spec.name, "1")
 
     def _require_reachable(self) -> None:
         if self._failure is not None:

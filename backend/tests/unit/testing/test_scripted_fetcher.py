@@ -6,7 +6,7 @@ import pytest
 
 from greenroom.sources.seam import Want
 from greenroom.testing import ScriptedFetcher
-from greenroom.words import ModelSpec, RuntimeName, SourceError, Task
+from greenroom.words import ModelSpec, RuntimeName, Task
 
 
 @pytest.mark.anyio
@@ -21,6 +21,10 @@ async def test_a_model_of_which_nothing_was_published_is_what_its_folder_holds(t
 
 
 @pytest.mark.anyio
-async def test_a_source_that_would_be_downloaded_has_to_be_published(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="fetch process"):
-        await ScriptedFetcher(tmp_path).look(ModelSpec("mood", "hf:org/mood"))
+async def test_a_source_that_would_be_downloaded_names_a_first_version_by_itself(tmp_path: Path) -> None:
+    fetcher, spec = ScriptedFetcher(tmp_path), ModelSpec("mood", "hf:org/mood")
+    first = await fetcher.fetch(spec, Want.CACHED, lambda stage, done, total: None)
+    assert (await fetcher.look(spec)).key == first.key
+    fetcher.publish("mood", "2")
+    assert (await fetcher.look(spec)).key != first.key
+    assert await fetcher.fetch(spec, first.key, lambda stage, done, total: None) == first
