@@ -67,6 +67,7 @@ def test_an_operator_needs_no_mouse(busy_server: GreenroomServer, page: Page) ->
     busy_server.control.become_ready(MODEL)
     roll_back = page.get_by_role("button", name=f"Roll back {MODEL}")
     expect(page.get_by_role("article", name=MODEL).get_by_role("status")).to_contain_text("Version 3 serves now")
+    expect(roll_back).to_be_visible()  # its version is told by the snapshot, a moment later
     page.get_by_role("button", name=f"Reload {MODEL}").focus()
     page.keyboard.press("Tab")
     expect(roll_back).to_be_focused()
