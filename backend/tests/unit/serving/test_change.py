@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,35 +11,17 @@ from greenroom.engine.seam import Vectors
 from greenroom.protocol.snapshot import Phase, Status
 from greenroom.protocol.socket import Event
 from greenroom.serving.change import Outcome, Result
-from greenroom.serving.trial import MIN_FAILURES
 from greenroom.testing.scripted_host import ScriptedHost
 from greenroom.words import DeadlineExceededError, ErrorCode, ModelSpec, NoPreviousVersionError, SourceUnreachableError
+from tests.unit.serving.following import MIB, fail_on_trial, follower, patient, serving_one
 from tests.unit.serving.house import House
 
 pytestmark = pytest.mark.anyio
 
 
-MIB = 1 << 20
-
-
-def follower(folder: Path, **settings: Any) -> House:
-    """One whose model follows a source that names versions."""
-    spec = ModelSpec("minilm", "mlflow:models:/minilm@production", max_queued_texts=40)
-    return House(folder, spec, **settings)
-
-
 @pytest.fixture
 def house(tmp_path: Path) -> House:
     return follower(tmp_path)
-
-
-@asynccontextmanager
-async def serving_one(house: House) -> AsyncIterator[House]:
-    """Version 1 serves, and every next load is ready at once."""
-    house.fetcher.publish("minilm", "1")
-    async with house.ready():
-        assert house.serving == "1"
-        yield house
 
 
 async def test_a_new_version_takes_over_and_the_old_one_can_be_rolled_back_to(house: House) -> None:
@@ -374,12 +353,6 @@ async def test_a_version_that_fails_after_the_old_one_left_brings_the_old_one_ba
         assert (outcome.result, outcome.version) == (Result.FAILED, "1")
 
 
-def fail_on_trial(house: House) -> None:
-    """As many failed calls as take a version back."""
-    for _ in range(MIN_FAILURES):
-        house.keeper.answered(house.host, failed=True)
-
-
 def test_defaults_of_a_spec_let_no_space_change_through() -> None:
     assert not ModelSpec("a", "path:/a").allow_space_change
 
@@ -396,12 +369,3 @@ def spoilt(vectors: Vectors, fault: str) -> Vectors:
         case _:
             raise DeadlineExceededError("too late")
     return Vectors(bytes(numbers), vectors.dimension, vectors.tokens, ())
-
-
-def patient(house: House) -> Callable[[Callable[[], bool]], Awaitable[None]]:
-    async def until(wanted: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
-            while not wanted():
-                await house.greenroom.board.changed()
-
-    return until
