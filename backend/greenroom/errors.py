@@ -35,6 +35,13 @@ GreenroomError
 ├── OverloadedError          the queue is full: come back later
 ├── DeadlineExceededError    the answer would have come too late
 ├── ShuttingDownError        the server is about to stop: ask its successor
+├── JobNotFoundError         no job of this id, or not any more
+├── JobEndedError            what only a living job allows
+├── JobNotEndedError         what only a job that failed or was cancelled allows
+├── IdempotencyConflictError the same key for something else
+├── JobsUnavailableError     the database of jobs is locked, full or away
+├── LeaseLostError           somebody else has the job now; no client ever sees it
+├── JobCancelledError        the job is cancelled; no client ever sees it
 └── PredictionError          the model itself failed on this input
 """
 
@@ -84,6 +91,11 @@ class ErrorCode(StrEnum):
     TOO_MANY_MESSAGES = "too-many-messages"
     MALFORMED_MESSAGE = "malformed-message"
     SHUTTING_DOWN = "shutting-down"
+    JOB_NOT_FOUND = "job-not-found"
+    JOB_ENDED = "job-ended"
+    JOB_NOT_ENDED = "job-not-ended"
+    IDEMPOTENCY_CONFLICT = "idempotency-conflict"
+    JOBS_UNAVAILABLE = "jobs-unavailable"
 
 
 class GreenroomError(Exception):
@@ -329,3 +341,49 @@ class PredictionError(GreenroomError):
     code = ErrorCode.PREDICTION_FAILED
     status = 502
     title = "The model failed on this input"
+
+
+class JobNotFoundError(GreenroomError):
+    code = ErrorCode.JOB_NOT_FOUND
+    status = 404
+    title = "Job not found"
+
+    def __init__(self) -> None:
+        super().__init__("Job not found: it never was, or it ended so long ago that it was forgotten.")
+
+
+class JobEndedError(GreenroomError):
+    code = ErrorCode.JOB_ENDED
+    status = 409
+    title = "The job has ended"
+
+
+class JobNotEndedError(GreenroomError):
+    code = ErrorCode.JOB_NOT_ENDED
+    status = 409
+    title = "The job has not failed"
+
+
+class IdempotencyConflictError(GreenroomError):
+    code = ErrorCode.IDEMPOTENCY_CONFLICT
+    status = 422
+    title = "The key was used for something else"
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key came with another request in the last 24 hours. Take a new key.")
+
+
+class JobsUnavailableError(GreenroomError):
+    code = ErrorCode.JOBS_UNAVAILABLE
+    status = 503
+    title = "Jobs cannot be kept just now"
+    temporary = True
+    retry_after_seconds = 2
+
+
+class LeaseLostError(GreenroomError):
+    """The worker's right to this job has ended: it must write nothing for it."""
+
+
+class JobCancelledError(GreenroomError):
+    """The worker is to drop this job; it is cancelled."""

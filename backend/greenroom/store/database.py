@@ -1,0 +1,165 @@
+"""One database, one thread that writes to it, and as many that read.
+
+The problem: a 202 is a promise that survives a power cut, so it needs a commit that is on the disk, and a disk gives a
+few hundred of those a second. The idea: units of work that wait for the writer at the same moment share one
+transaction; each has a savepoint of its own, so that one that raises undoes itself alone, and all get their answer
+after the one commit. Under no load a unit is committed at once; under load a commit carries as many as came while the
+last one ran.
+
+SQLite: WAL, synchronous=FULL, a busy timeout, foreign keys on. Any other database of SQLAlchemy's is used as it comes.
+Invariant: a session lives for one unit of work in one thread, and never across an await.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlmodel import Session
+
+from greenroom.errors import JobsUnavailableError
+
+BUSY_SECONDS = 5.0
+"""How long a unit waits for another process's lock before it fails."""
+MAX_GROUP = 256
+"""Units in one commit."""
+MAX_WAITING = 10_000
+READERS = 4
+
+log = structlog.get_logger("greenroom.store")
+_Result = TypeVar("_Result")
+Work = Callable[[Session], _Result]
+
+
+class Database:
+    """`url` as of SQLAlchemy. Opens nothing before the first unit of work."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = _engine(url)
+        self._reading = self.engine.execution_options(greenroom_reads=True)
+        self._waiting: queue.Queue[tuple[Work[Any], Future[Any]] | None] = queue.Queue(MAX_WAITING)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="greenroom-read")
+        self._writer = threading.Thread(target=self._write, name="greenroom-write", daemon=True)
+        self._closed = False
+        self._writer.start()
+
+    async def write(self, work: Work[_Result]) -> _Result:
+        """The result of `work`, once it is committed. What `work` raises undoes it, and it alone.
+
+        Raises JobsUnavailableError when the database is locked, full or away."""
+        done: Future[_Result] = Future()
+        try:
+            self._waiting.put_nowait((work, done))
+        except queue.Full:
+            raise JobsUnavailableError("Too many jobs are being written at once.") from None
+        return await asyncio.wrap_future(done)
+
+    async def read(self, work: Work[_Result]) -> _Result:
+        """Raises JobsUnavailableError."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    async def close(self) -> None:
+        """Finish what waits."""
+        if not self._closed:
+            self._closed = True
+            self._waiting.put(None)
+            await asyncio.to_thread(self._writer.join)
+            self._readers.shutdown()
+            self.engine.dispose()
+
+    def _read(self, work: Work[_Result]) -> _Result:
+        with _told(), Session(self._reading) as session:
+            return work(session)
+
+    def _write(self) -> None:
+        while (first := self._waiting.get()) is not None:
+            group = [first]
+            with contextlib.suppress(queue.Empty):
+                while len(group) < MAX_GROUP:
+                    unit = self._waiting.get_nowait()
+                    if unit is None:
+                        self._waiting.put(None)  # after these
+                        break
+                    group.append(unit)
+            self._commit(group)
+
+    def _commit(self, group: list[tuple[Work[Any], Future[Any]]]) -> None:
+        """All of the group in one transaction, then their answers."""
+        answers: list[Callable[[], None]] = []
+        try:
+            with _told(), Session(self.engine) as session, session.begin():
+                for work, done in group:
+                    answers.append(_one(session, work, done))
+        except BaseException as error:
+            answers = [_raiser(done, error) for _, done in group]
+        for answer in answers:
+            answer()
+
+
+def _one(session: Session, work: Work[Any], done: Future[Any]) -> Callable[[], None]:
+    """Run one unit in a savepoint; how to answer it once all is committed. A fault of the database is everybody's."""
+    if not done.set_running_or_notify_cancel():
+        return lambda: None  # its caller left before it began
+    try:
+        with session.begin_nested():
+            result = work(session)
+    except SQLAlchemyError:
+        raise
+    except Exception as error:
+        return _raiser(done, error)
+    return lambda: done.set_result(result)
+
+
+def _raiser(done: Future[Any], error: BaseException) -> Callable[[], None]:
+    def answer() -> None:
+        if not done.done():
+            done.set_exception(error)
+
+    return answer
+
+
+@contextlib.contextmanager
+def _told() -> Any:
+    """Turn the database's troubles into one error that says what can be done."""
+    try:
+        yield
+    except DBAPIError as error:
+        log.error("database_failed", reason=str(error.orig))
+        raise JobsUnavailableError(_words(str(error.orig))) from error
+
+
+def _words(reason: str) -> str:
+    if "locked" in reason or "busy" in reason:
+        return "The database of jobs is locked by another process. Try again in a moment."
+    if "full" in reason:
+        return "The disk is full: the database of jobs cannot be written. Make room, then try again."
+    return "The database of jobs does not work just now. Try again in a moment; the server's log says why."
+
+
+def _engine(url: str) -> Engine:
+    patience = {"timeout": BUSY_SECONDS} if url.startswith("sqlite") else {}
+    engine = create_engine(url, pool_size=READERS + 1, max_overflow=0, connect_args=patience)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # the driver's own idea of when a transaction begins breaks savepoints
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Any) -> None:
+    """Who will write takes the lock at once: one that is asked for half-way is refused without any patience."""
+    reads = connection.get_execution_options().get("greenroom_reads")
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -1,0 +1,64 @@
+"""Jobs, their keys and their results."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "ml_jobs",
+        sa.Column("number", sa.Integer(), primary_key=True),
+        sa.Column("id", sa.String(36), nullable=False, unique=True),
+        sa.Column("model", sa.String(200), nullable=False),
+        sa.Column("state", sa.String(20), nullable=False),
+        sa.Column("rank", sa.Integer(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("done", sa.Integer(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.Column("started_at", sa.Float()),
+        sa.Column("finished_at", sa.Float(), index=True),
+        sa.Column("retry_at", sa.Float()),
+        sa.Column("cancelling", sa.Boolean(), nullable=False),
+        sa.Column("fault_code", sa.String(60)),
+        sa.Column("fault_message", sa.String()),
+        sa.Column("bad_lines", sa.LargeBinary(), nullable=False),
+        sa.Column("version", sa.String(200)),
+        sa.Column("label", sa.String(200)),
+        sa.Column("score", sa.Float()),
+        sa.Column("changes", sa.Integer(), nullable=False),
+        sa.Column("inputs", sa.LargeBinary(), nullable=False),
+        sa.Column("file", sa.String()),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("lease_until", sa.Float()),
+        sa.Column("worker", sa.String(100)),
+    )
+    op.create_index("ix_ml_jobs_next", "ml_jobs", ["state", "rank", "number"])
+    op.create_table(
+        "ml_job_keys",
+        sa.Column("key", sa.String(255), primary_key=True),
+        sa.Column("job_id", sa.String(36), nullable=False),
+        sa.Column("fingerprint", sa.String(64), nullable=False),
+        sa.Column("created_at", sa.Float(), nullable=False, index=True),
+    )
+    op.create_table(
+        "ml_job_chunks",
+        sa.Column(
+            "job_number", sa.Integer(), sa.ForeignKey("ml_jobs.number", ondelete="CASCADE"), primary_key=True,
+            autoincrement=False,
+        ),
+        sa.Column("start", sa.Integer(), primary_key=True, autoincrement=False),
+        sa.Column("rows", sa.LargeBinary(), nullable=False),
+        sa.Column("version", sa.String(200), nullable=False),
+    )  # fmt: skip
+
+
+def downgrade() -> None:
+    for table in ("ml_job_chunks", "ml_job_keys", "ml_jobs"):
+        op.drop_table(table)

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from greenroom.jobs.seam import JobQueue
+from greenroom.jobs.sql_queue import SqlQueue
+from greenroom.store.database import Database
+from greenroom.store.migrate import migrate
+from greenroom.testing.memory_queue import MemoryQueue
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def queue(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[JobQueue]:
+    """Each queue there is, empty."""
+    made = MemoryQueue() if request.param == "memory" else sql_queue(tmp_path)
+    yield made
+    await made.close()
+
+
+def sql_queue(folder: Path) -> SqlQueue:
+    url = f"sqlite:///{folder / 'greenroom.db'}"
+    migrate(url)
+    return SqlQueue(Database(url), folder)
