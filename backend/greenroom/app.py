@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, WebSocketRoute
 
+from greenroom.jobs.service import Jobs
 from greenroom.logs import configure_logs
 from greenroom.serving.greenroom import Greenroom
 from greenroom.serving.origin import is_local
@@ -41,10 +44,25 @@ def create_app(
         middleware=_middleware(settings),
         exception_handlers=ALL_HANDLERS,
     )
-    attach(app, _greenroom(app, settings))
+    greenroom = _greenroom(app, settings)
+    _with_jobs(app, Jobs(settings, greenroom))
+    attach(app, greenroom)
     app.router.routes.append(WebSocketRoute("/{path:path}", unknown_socket))
     require_free(settings.base_path, app.routes)
     return app
+
+
+def _with_jobs(app: Starlette, jobs: Jobs) -> None:
+    """Its life lies within the greenroom's, which `attach` puts around it: jobs end before the hosts do."""
+    app.state.jobs = jobs
+    inner = app.router.lifespan_context
+
+    @contextlib.asynccontextmanager
+    async def lifespan(started: Any) -> AsyncIterator[Any]:
+        async with jobs.running(), inner(started) as state:
+            yield state
+
+    app.router.lifespan_context = lifespan
 
 
 def _middleware(settings: Settings) -> list[Middleware]:

@@ -206,6 +206,20 @@ class Settings(BaseSettings):
     first, with a gap."""
     mlflow_tracking_uri: _TrackingUri = Field("", validation_alias=_named("MLFLOW_TRACKING_URI"))
     """Of all `mlflow:` sources."""
+    database_url: str = Field("", repr=False, validation_alias=_named("GREENROOM_DATABASE_URL"))
+    """Of jobs, as SQLAlchemy has it; empty: SQLite in the file `greenroom.db` of the data folder."""
+    worker: Literal["in-process", "off"] = Field("in-process", validation_alias=_named("GREENROOM_WORKER"))
+    """`off`: jobs are accepted here and worked off by another process on the same database."""
+    job_retention_days: Annotated[float, Field(gt=0)] = Field(
+        7.0, validation_alias=_named("GREENROOM_JOB_RETENTION_DAYS")
+    )
+    """How long an ended job, its results and its file are kept."""
+    max_upload_bytes: Annotated[int, Field(gt=0)] = Field(
+        50 * 1024 * 1024, validation_alias=_named("GREENROOM_MAX_UPLOAD_BYTES")
+    )
+    """Of a file of inputs; 413 beyond it."""
+    use_background_inference: bool = Field(False, validation_alias=_named("USE_BACKGROUND_INFERENCE"))
+    """Whether a bare `POST /predict` is answered with a job."""
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", validation_alias=_named("GREENROOM_LOG_LEVEL")
     )

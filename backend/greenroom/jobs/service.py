@@ -1,0 +1,190 @@
+"""`Jobs`: what the surface asks of jobs, over whatever queue keeps them.
+
+The database's libraries take most of a second to import, which is not to be paid before the server listens, nor by one
+that never sees a job: so the store opens in a thread, a moment after the start where there is one already, and at the
+first call where there is none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from greenroom.clock import Clock, SystemClock
+from greenroom.errors import GreenroomError, JobsUnavailableError
+from greenroom.jobs.opening import database_url, open_queue, stands
+from greenroom.jobs.seam import BadLine, Job, JobQueue, JobState, NewJob
+from greenroom.serving.greenroom import Greenroom
+from greenroom.settings import Settings
+from greenroom.tasks import crash_loudly
+
+OPEN_AFTER_SECONDS = 0.25
+"""After the start, unless somebody asks before: by then the server listens."""
+REOPEN_SECONDS = 5.0
+OPEN_PATIENCE_SECONDS = 20.0
+"""How long a call waits for the store."""
+LOOK_SECONDS = 0.5
+"""Between two looks for what other processes have changed."""
+MIN_LOOK_SECONDS = 0.1
+"""Between two looks of one watcher, however much happens."""
+WATCHED = 100
+"""The newest jobs, and as many that run, are watched together."""
+
+log = structlog.get_logger("greenroom.jobs")
+_Result = TypeVar("_Result")
+
+
+class Jobs:
+    """Cheap to make; nothing happens before `running()` is entered."""
+
+    def __init__(
+        self, settings: Settings, greenroom: Greenroom, clock: Clock | None = None, queue: JobQueue | None = None
+    ) -> None:
+        """`queue`: one that is open already; it stays the caller's to close."""
+        self.settings = settings
+        self.greenroom = greenroom
+        self.clock = clock or SystemClock()
+        self.folder = settings.data / "jobs"
+        """Where uploaded files lie."""
+        self._given = queue
+        self._queue = queue
+        self._asked = asyncio.Event()
+        self._turn = asyncio.Event()
+        """Set, and replaced, whenever opening has succeeded or failed."""
+        self._trouble: GreenroomError | None = None
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Jobs]:
+        """Open the store and work jobs off, beside the caller; on leaving, give back what is not done."""
+        life = asyncio.create_task(self._live(), name="jobs")
+        life.add_done_callback(crash_loudly)
+        try:
+            yield self
+        finally:
+            life.cancel()
+            await asyncio.gather(life, return_exceptions=True)
+            if self._queue is not None and self._given is None:
+                await self._queue.close()
+
+    async def queue(self) -> JobQueue:
+        """The open queue. Raises JobsUnavailableError when it cannot be opened."""
+        self._asked.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(OPEN_PATIENCE_SECONDS):
+                while self._queue is None and self._trouble is None:
+                    await self._turn.wait()
+        if self._queue is None:
+            raise JobsUnavailableError(str(self._trouble or "Jobs are not kept yet: try again in a moment."))
+        return self._queue
+
+    async def submit(
+        self,
+        model: str,
+        inputs: Sequence[object] = (),
+        *,
+        id_: str | None = None,
+        file: Path | None = None,
+        total: int | None = None,
+        bad_lines: Sequence[BadLine] = (),
+        priority: int = 0,
+        key: str | None = None,
+        fingerprint: str = "",
+    ) -> tuple[Job, bool]:
+        """Accept `inputs`, or the `total` ones of `file`, which lies in `folder`; whether the job is new. `id_`: where
+        the file had to be named before.
+
+        Raises UnknownModelError, IdempotencyConflictError, OverloadedError, JobsUnavailableError."""
+        self.greenroom.scope((model,))
+        new = NewJob(
+            id=id_ or new_id(), model=model, total=len(inputs) if total is None else total, inputs=tuple(inputs),
+            file=file, bad_lines=tuple(bad_lines), priority=priority, key=key, fingerprint=fingerprint,
+        )  # fmt: skip
+        return await (await self.queue()).submit(new, self.clock.unix())
+
+    async def cancel(self, id_: str) -> Job:
+        """Raises JobNotFoundError, JobEndedError, JobsUnavailableError."""
+        return await (await self.queue()).cancel(id_, self.clock.unix())
+
+    async def retry(self, id_: str) -> Job:
+        """Raises JobNotFoundError, JobNotEndedError, JobsUnavailableError."""
+        return await (await self.queue()).retry(id_, self.clock.unix())
+
+    async def watch(self, id_: str) -> AsyncIterator[Job]:
+        """The job as it stands, then again whenever it has changed, until it has ended.
+
+        Raises JobNotFoundError, JobsUnavailableError."""
+        queue = await self.queue()
+        changes = -1
+        async for _ in _looks(queue):
+            job = await queue.get(id_)
+            if job.changes != changes:
+                changes = job.changes
+                yield job
+            if job.is_terminal:
+                return
+
+    async def watch_all(self) -> AsyncIterator[Job]:
+        """Each of the `WATCHED` newest jobs and of those that run as it stands, then whatever of them changes, for
+        ever. Raises JobsUnavailableError."""
+        queue = await self.queue()
+        seen: dict[str, int] = {}
+        async for _ in _looks(queue):
+            running = await queue.page(0, WATCHED, (JobState.PROCESSING,))
+            newest = await queue.page(0, WATCHED)
+            jobs = {job.id: job for job in (*reversed(running.jobs), *reversed(newest.jobs))}
+            gone = [await queue.get(id_) for id_ in seen if id_ not in jobs]  # ended, and not among the newest
+            for job in (*gone, *jobs.values()):
+                if seen.get(job.id) != job.changes:
+                    yield job
+            seen = {job.id: job.changes for job in jobs.values()}
+
+    async def _live(self) -> None:
+        if self._queue is None:
+            await self._open()
+        await asyncio.Event().wait()
+
+    async def _open(self) -> None:
+        """Until it has succeeded; whoever waits hears of each failure."""
+        url = database_url(self.settings)
+        await _wait(self._asked, OPEN_AFTER_SECONDS if stands(url) else None)
+        while self._queue is None:
+            begun = time.monotonic()
+            try:
+                self._queue = await asyncio.to_thread(open_queue, url, self.folder)
+                self._trouble = None
+                log.info("jobs_opened", seconds=round(time.monotonic() - begun, 3))
+            except GreenroomError as error:
+                self._trouble = error
+                log.error("jobs_unavailable", reason=str(error), next_try_seconds=REOPEN_SECONDS)
+            self._turn.set()
+            self._turn = asyncio.Event()
+            if self._queue is None:
+                await asyncio.sleep(REOPEN_SECONDS)
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+async def _looks(queue: JobQueue) -> AsyncIterator[None]:
+    """A look now, and one whenever the queue has changed, or may have by another process's doing."""
+    seen = await queue.changed(-1)
+    while True:
+        yield
+        await asyncio.sleep(MIN_LOOK_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS - MIN_LOOK_SECONDS):
+                seen = await queue.changed(seen)
+
+
+async def _wait(event: asyncio.Event, seconds: float | None) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
