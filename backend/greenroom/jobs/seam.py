@@ -61,6 +61,8 @@ class NewJob:
     """JSON values; empty where there is a `file`."""
     file: Path | None = None
     bad_lines: tuple[BadLine, ...] = ()
+    bad_line_count: int = 0
+    """How many there are; of a great many only the first are in `bad_lines`."""
     priority: int = 0
     """Higher goes first; among equals the older."""
     key: str | None = None
@@ -90,6 +92,7 @@ class Job:
     """Runs, and ends at its next chunk."""
     fault: JobFault | None = None
     bad_lines: tuple[BadLine, ...] = ()
+    bad_line_count: int = 0
     version: str | None = None
     """The version of the model that made the last chunk."""
     label: str | None = None

@@ -36,7 +36,7 @@ CHUNKS_AT_A_TIME = 50
 
 _JOBS, _KEYS, _CHUNKS = JobRow.__table__, JobKeyRow.__table__, ChunkRow.__table__  # type: ignore[attr-defined]
 _OWN = ("model", "total", "done", "attempts", "created_at", "started_at", "finished_at", "retry_at",
-        "cancelling", "version", "label", "score", "changes")  # fmt: skip
+        "cancelling", "bad_line_count", "version", "label", "score", "changes")  # fmt: skip
 """Members of a job that are columns of the same name."""
 _lines = msgspec.json.Decoder(tuple[BadLine, ...])
 

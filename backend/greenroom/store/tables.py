@@ -33,6 +33,7 @@ class JobRow(SQLModel, table=True):
     fault_code: str | None = Field(default=None, max_length=60)
     fault_message: str | None = None
     bad_lines: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    bad_line_count: int = 0
     version: str | None = Field(default=None, max_length=200)
     label: str | None = Field(default=None, max_length=200)
     score: float | None = None

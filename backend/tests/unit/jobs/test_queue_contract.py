@@ -45,10 +45,10 @@ async def chunks(queue: JobQueue, id_: str = "1") -> list[Chunk]:
 
 
 async def test_an_accepted_job_is_pending_and_can_be_looked_up(queue: JobQueue) -> None:
-    accepted, is_new = await queue.submit(job(total=3, bad_lines=(BadLine(4, "empty"),)), NOW)
+    accepted, is_new = await queue.submit(job(total=3, bad_lines=(BadLine(4, "empty"),), bad_line_count=7), NOW)
     assert is_new
     assert (accepted.state, accepted.total, accepted.done, accepted.created_at) == (JobState.PENDING, 3, 0, NOW)
-    assert accepted.bad_lines == (BadLine(4, "empty"),)
+    assert (accepted.bad_lines, accepted.bad_line_count) == ((BadLine(4, "empty"),), 7)
     assert await queue.get("1") == accepted
 
 

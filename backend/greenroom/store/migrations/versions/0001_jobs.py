@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.Column("fault_code", sa.String(60)),
         sa.Column("fault_message", sa.String()),
         sa.Column("bad_lines", sa.LargeBinary(), nullable=False),
+        sa.Column("bad_line_count", sa.Integer(), nullable=False),
         sa.Column("version", sa.String(200)),
         sa.Column("label", sa.String(200)),
         sa.Column("score", sa.Float()),
