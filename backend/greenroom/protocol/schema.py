@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from greenroom.protocol import answers, problems, snapshot, socket
+from greenroom.jobs.seam import JobState
+from greenroom.protocol import answers, jobs, problems, snapshot, socket
 from greenroom.protocol.base import PROTOCOL_VERSION, SUBPROTOCOL
 from greenroom.words import ErrorCode
 
@@ -20,18 +21,18 @@ MESSAGES: tuple[type[BaseModel], ...] = (
     problems.Problem, answers.Health, answers.Probe, answers.Welcome, answers.ServerStatus, answers.PredictStatus,
     answers.ModelsStatus, answers.CurrentModel, answers.ReloadAnswer, answers.RollbackAnswer, answers.UnpinAnswer,
     answers.ClearAnswer, answers.RetryAnswer, answers.EmbeddingsRequest, answers.EmbeddingsAnswer,
-    answers.PredictRequest, answers.PredictAnswer,
+    answers.PredictRequest, answers.PredictAnswer, jobs.JobRequest, jobs.JobAnswer, jobs.JobResult,
 )  # fmt: skip
 
 _ENUMS: tuple[type[Enum], ...] = (
     snapshot.Phase, snapshot.Status, snapshot.EstimateBasis, snapshot.StageName, snapshot.MessageKey,
-    socket.EventName, socket.Verdict, answers.PredictState, ErrorCode,
+    socket.EventName, socket.Verdict, answers.PredictState, JobState, ErrorCode,
 )  # fmt: skip
 
 
 def component_schemas(ref_template: str = "#/components/schemas/{model}") -> dict[str, Any]:
     """JSON Schema 2020-12 of every message, by name. Requests as they are read, the rest as they are written."""
-    requests = {answers.EmbeddingsRequest, answers.PredictRequest, socket.Pong}
+    requests = {answers.EmbeddingsRequest, answers.PredictRequest, jobs.JobRequest, socket.Pong}
     _, document = models_json_schema(
         [(m, "validation" if m in requests else "serialization") for m in MESSAGES], ref_template=ref_template
     )

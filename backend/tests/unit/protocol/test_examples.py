@@ -18,6 +18,7 @@ from greenroom.protocol.answers import (
     ServerStatus,
 )
 from greenroom.protocol.base import timestamp
+from greenroom.protocol.jobs import JobAnswer, JobRequest, JobResult
 from greenroom.protocol.problems import Problem
 from greenroom.protocol.schema import protocol_schema
 from greenroom.protocol.snapshot import PHASE_ORDER, Phase
@@ -34,6 +35,9 @@ _OF_CALLS: dict[str, type[BaseModel]] = {
     "embeddings-answer": EmbeddingsAnswer,
     "predict-request": PredictRequest,
     "predict-answer": PredictAnswer,
+    "job-request": JobRequest,
+    "job-answer": JobAnswer,
+    "job-result": JobResult,
 }
 
 

@@ -40,7 +40,12 @@ export type ErrorCode =
   | "not-ready"
   | "too-many-messages"
   | "malformed-message"
-  | "shutting-down";
+  | "shutting-down"
+  | "job-not-found"
+  | "job-ended"
+  | "job-not-ended"
+  | "idempotency-conflict"
+  | "jobs-unavailable";
 /**
  * What an estimate rests on: shipped stage times scaled by what this machine has shown, a live rate, or
  * earlier loads of this version on this machine.
@@ -84,6 +89,7 @@ export type StageName = "resolve" | "download" | "import" | "weights" | "warmup"
  * phase, before its first snapshot; the server never sends it in one.
  */
 export type Phase1 = "connecting" | "queued" | "downloading" | "loading" | "finalizing" | "ready" | "failed";
+export type JobState = "pending" | "processing" | "completed" | "failed" | "cancelled";
 export type PredictState = "ready" | "loading" | "error" | "not_started";
 
 /**
@@ -107,6 +113,12 @@ export interface Wire {
   Health: Health;
   Hello: Hello;
   InitState: InitState;
+  JobAnswer: JobAnswer;
+  JobError: JobError;
+  JobLine: JobLine;
+  JobRequest: JobRequest;
+  JobResult: JobResult;
+  JobState: JobState;
   LoadSeconds: LoadSeconds;
   MessageKey: MessageKey;
   ModelError: ModelError;
@@ -425,6 +437,138 @@ export interface VersionState {
   phase: Phase1;
   progress: number;
   error: ModelError | null;
+}
+/**
+ * How a job stands.
+ */
+export interface JobAnswer {
+  job_uuid: string;
+  status: JobState;
+  model: string;
+  /**
+   * The version that made the last results.
+   */
+  model_version: string | null;
+  /**
+   * Of the only input, once there is a result.
+   */
+  result_label: string | null;
+  result_score: number | null;
+  /**
+   * 100 only when completed.
+   */
+  progress: number;
+  /**
+   * How many inputs.
+   */
+  total: number;
+  /**
+   * How many of them have a result.
+   */
+  done: number;
+  /**
+   * Until it is completed, at the rate so far; null when nothing is known, and once it has ended.
+   */
+  estimated_seconds: number | null;
+  /**
+   * Runs in a row that ended badly.
+   */
+  attempts: number;
+  created_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+  /**
+   * It is tried again then.
+   */
+  retry_at: string | null;
+  /**
+   * It still runs, and ends at its next chunk.
+   */
+  cancelling: boolean;
+  error: JobError | null;
+  /**
+   * The first hundred.
+   */
+  bad_lines: JobLine[];
+  /**
+   * All of them.
+   */
+  bad_line_count: number;
+}
+/**
+ * Why a job has failed, or why it is tried again. The codes of problem documents, and `lease-lost`: the worker that
+ * ran it ended, or stood still.
+ */
+export interface JobError {
+  code: string;
+  message: string;
+}
+/**
+ * A line of the uploaded file that is no input; the others are.
+ */
+export interface JobLine {
+  line: number;
+  message: string;
+}
+/**
+ * `POST /jobs` as JSON: `text` or `inputs`, one of them.
+ */
+export interface JobRequest {
+  text?: string | null;
+  /**
+   * Texts, or for a tabular model rows: column name → value.
+   */
+  inputs?:
+    | [string, ...string[]]
+    | [
+        {
+          [k: string]: number | boolean | string | null;
+        },
+        ...{
+          [k: string]: number | boolean | string | null;
+        }[]
+      ]
+    | null;
+  /**
+   * Name of a spec; null: the first one that classifies texts.
+   */
+  model?: string | null;
+  /**
+   * Higher goes first; among equals the older.
+   */
+  priority?: number;
+}
+/**
+ * `GET /jobs/{id}/results`: what became of one input. What a model does not give is left out.
+ */
+export interface JobResult {
+  /**
+   * Of the input, in the order they were sent; bad lines do not count.
+   */
+  index: number;
+  label?: string | null;
+  /**
+   * Probability of `label`.
+   */
+  score?: number | null;
+  /**
+   * Probability of each class.
+   */
+  scores?: {
+    [k: string]: number;
+  } | null;
+  /**
+   * base64 of little-endian float32.
+   */
+  embedding?: string | null;
+  /**
+   * The text was longer than the model's window and was cut.
+   */
+  truncated?: true | null;
+  /**
+   * This input has no result; the others have.
+   */
+  error?: JobError | null;
 }
 /**
  * How long a load took, stage by stage.
@@ -856,6 +1000,13 @@ export const ENUMS = {
     "error",
     "not_started"
   ],
+  "JobState": [
+    "pending",
+    "processing",
+    "completed",
+    "failed",
+    "cancelled"
+  ],
   "ErrorCode": [
     "internal-error",
     "not-found",
@@ -893,6 +1044,11 @@ export const ENUMS = {
     "not-ready",
     "too-many-messages",
     "malformed-message",
-    "shutting-down"
+    "shutting-down",
+    "job-not-found",
+    "job-ended",
+    "job-not-ended",
+    "idempotency-conflict",
+    "jobs-unavailable"
   ]
 } as const;
