@@ -12,7 +12,7 @@ from greenroom import cli
 looked = types.ModuleType("greenroom.server")
 def serve(app):
     import greenroom.app, structlog
-    late = {"rich.console", "httpx", "prometheus_client", "torch"}
+    late = {"rich.console", "httpx", "prometheus_client", "torch", "sqlalchemy", "sqlmodel", "alembic"}
     print(sorted(late & set(sys.modules)))
     import rich.console
     return 0
