@@ -6,7 +6,8 @@ transaction; each has a savepoint of its own, so that one that raises undoes its
 after the one commit. Under no load a unit is committed at once; under load a commit carries as many as came while the
 last one ran.
 
-SQLite: WAL, synchronous=FULL, a busy timeout, foreign keys on. Any other database of SQLAlchemy's is used as it comes.
+SQLite: WAL (kept by the file, see `store.migrate`), synchronous=FULL, a busy timeout, foreign keys on. Any other
+database of SQLAlchemy's is used as it comes.
 Invariant: a session lives for one unit of work in one thread, and never across an await.
 """
 
@@ -22,13 +23,12 @@ from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, ResourceClosedError
 from sqlmodel import Session
 
 from greenroom.errors import JobsUnavailableError
 
 BUSY_SECONDS = 5.0
-"""How long a unit waits for another process's lock before it fails."""
 MAX_GROUP = 256
 """Units in one commit."""
 MAX_WAITING = 10_000
@@ -40,10 +40,11 @@ Work = Callable[[Session], _Result]
 
 
 class Database:
-    """`url` as of SQLAlchemy. Opens nothing before the first unit of work."""
+    """`url` as of SQLAlchemy. Opens nothing before the first unit of work. `busy_seconds`: how long a unit waits for
+    another process's lock before it fails."""
 
-    def __init__(self, url: str) -> None:
-        self.engine = _engine(url)
+    def __init__(self, url: str, busy_seconds: float = BUSY_SECONDS) -> None:
+        self.engine = _engine(url, busy_seconds)
         self._reading = self.engine.execution_options(greenroom_reads=True)
         self._waiting: queue.Queue[tuple[Work[Any], Future[Any]] | None] = queue.Queue(MAX_WAITING)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="greenroom-read")
@@ -105,13 +106,14 @@ class Database:
 
 
 def _one(session: Session, work: Work[Any], done: Future[Any]) -> Callable[[], None]:
-    """Run one unit in a savepoint; how to answer it once all is committed. A fault of the database is everybody's."""
+    """Run one unit in a savepoint; how to answer it once all is committed. Raises faults of the database, which are
+    everybody's; one that comes of the unit's own data is its own."""
     if not done.set_running_or_notify_cancel():
         return lambda: None  # its caller left before it began
     try:
         with session.begin_nested():
             result = work(session)
-    except SQLAlchemyError:
+    except (OperationalError, InternalError, InterfaceError, ResourceClosedError):
         raise
     except Exception as error:
         return _raiser(done, error)
@@ -144,8 +146,8 @@ def _words(reason: str) -> str:
     return "The database of jobs does not work just now. Try again in a moment; the server's log says why."
 
 
-def _engine(url: str) -> Engine:
-    patience = {"timeout": BUSY_SECONDS} if url.startswith("sqlite") else {}
+def _engine(url: str, busy_seconds: float) -> Engine:
+    patience = {"timeout": busy_seconds} if url.startswith("sqlite") else {}
     engine = create_engine(url, pool_size=READERS + 1, max_overflow=0, connect_args=patience)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare)
@@ -155,7 +157,7 @@ def _engine(url: str) -> Engine:
 
 def _prepare(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # the driver's own idea of when a transaction begins breaks savepoints
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -40,6 +40,9 @@ def migrate(url: str) -> bool:
                     f"The database of jobs is of a later Greenroom (its tables are {version}, ours {HEAD}). Start that "
                     "one, or name another GREENROOM_DATA."
                 )
+            if engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA journal_mode=WAL")  # the file keeps it
+                connection.commit()
             upgrade(connection)
             return True
     except DBAPIError as error:
