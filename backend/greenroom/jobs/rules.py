@@ -113,6 +113,13 @@ def given_back(row: Row, claim: Claim, now: float, fault: JobFault | None) -> Ro
     return _released(row, now + RETRY_SECONDS[attempts - 1], fault)
 
 
+def released(row: Row, now: float) -> Row:
+    """Its worker is known to be gone. No attempt is used up: that a whole process ended says nothing of one job."""
+    if row.job.cancelling:
+        return _ended(row, JobState.CANCELLED, now)
+    return _released(row, None, row.job.fault)
+
+
 def failed(row: Row, claim: Claim, fault: JobFault, now: float) -> Row:
     """Raises LeaseLostError."""
     _require_held(row, claim)

@@ -168,9 +168,17 @@ class JobQueue(Protocol):
         """Run a failed or cancelled job again, from the first chunk that is missing. Raises JobNotFoundError,
         JobNotEndedError."""
 
-    async def claim(self, worker: str, limit: int, lease_seconds: float, now: float) -> Sequence[Claim]:
+    async def claim(
+        self, worker: str, limit: int, lease_seconds: float, now: float, models: Collection[str] | None = None
+    ) -> Sequence[Claim]:
         """Up to `limit` jobs that are due: pending ones, and those whose lease has run out (an attempt more; the ones
-        that have had `MAX_ATTEMPTS` fail instead)."""
+        that have had `MAX_ATTEMPTS` fail instead). `models`: jobs of these alone."""
+
+    async def models_waiting(self, now: float) -> Collection[str]:
+        """The models of all jobs that are due."""
+
+    async def release(self, workers: Collection[str], now: float) -> int:
+        """End the leases of workers that are known to be gone, as if they had given their jobs back; how many."""
 
     async def heartbeat(self, claims: Sequence[Claim], lease_seconds: float, now: float) -> Sequence[Claim]:
         """Hold them for longer; those that are still held, with `job.cancelling` as it is now."""

@@ -93,6 +93,7 @@ class Jobs:
         file: Path | None = None,
         total: int | None = None,
         bad_lines: Sequence[BadLine] = (),
+        bad_line_count: int | None = None,
         priority: int = 0,
         key: str | None = None,
         fingerprint: str = "",
@@ -105,6 +106,7 @@ class Jobs:
         new = NewJob(
             id=id_ or new_id(), model=model, total=len(inputs) if total is None else total, inputs=tuple(inputs),
             file=file, bad_lines=tuple(bad_lines), priority=priority, key=key, fingerprint=fingerprint,
+            bad_line_count=len(bad_lines) if bad_line_count is None else bad_line_count,
         )  # fmt: skip
         return await (await self.queue()).submit(new, self.clock.unix())
 

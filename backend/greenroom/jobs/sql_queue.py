@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, delete, desc, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, desc, func, insert, or_, select, true, update
 from sqlmodel import Session
 
 from greenroom.errors import (
@@ -84,10 +84,33 @@ class SqlQueue:
     async def retry(self, id_: str, now: float) -> Job:
         return await self._change(id_, rules.retried)
 
-    async def claim(self, worker: str, limit: int, lease_seconds: float, now: float) -> Sequence[Claim]:
-        claims = await self._database.write(lambda session: self._claim(session, worker, limit, lease_seconds, now))
+    async def claim(
+        self, worker: str, limit: int, lease_seconds: float, now: float, models: Collection[str] | None = None
+    ) -> Sequence[Claim]:
+        claims = await self._database.write(
+            lambda session: self._claim(session, worker, limit, lease_seconds, now, models)
+        )
         self._wake(bool(claims))
         return claims
+
+    async def models_waiting(self, now: float) -> Collection[str]:
+        def work(session: Session) -> Collection[str]:
+            due = or_(_lease_has_run_out(now), _waits(now))
+            return set(session.execute(select(_JOBS.c.model).where(due).distinct()).scalars())
+
+        return await self._database.read(work)
+
+    async def release(self, workers: Collection[str], now: float) -> int:
+        def work(session: Session) -> int:
+            held = and_(_JOBS.c.state == JobState.PROCESSING, _JOBS.c.worker.in_(list(workers)))
+            found = session.execute(select(_JOBS).where(held).with_for_update()).mappings().all()
+            for row in found:
+                self._put(session, rules.released(self._read(row), now))
+            return len(found)
+
+        released = await self._database.write(work)
+        self._wake(bool(released))
+        return released
 
     async def heartbeat(self, claims: Sequence[Claim], lease_seconds: float, now: float) -> Sequence[Claim]:
         def work(session: Session) -> Sequence[Claim]:
@@ -169,8 +192,15 @@ class SqlQueue:
         session.execute(insert(_KEYS).values(key=new.key, job_id=new.id, fingerprint=new.fingerprint, created_at=now))
         return None
 
-    def _claim(self, session: Session, worker: str, limit: int, lease_seconds: float, now: float) -> list[Claim]:
-        due = [*self._due(session, _lease_has_run_out(now), limit), *self._due(session, _waits(now), limit)]
+    def _claim(
+        self, session: Session, worker: str, limit: int, lease_seconds: float, now: float,
+        models: Collection[str] | None,
+    ) -> list[Claim]:  # fmt: skip
+        which = true() if models is None else _JOBS.c.model.in_(list(models))
+        due = [
+            row for state in (_lease_has_run_out(now), _waits(now))
+            for row in self._due(session, and_(state, which), limit)
+        ]  # fmt: skip
         claims: list[Claim] = []
         for row in sorted(due, key=lambda row: -row.job.priority):
             if len(claims) == limit:

@@ -59,9 +59,12 @@ class MemoryQueue:
     async def retry(self, id_: str, now: float) -> Job:
         return self._put(rules.retried(self._row(id_)))
 
-    async def claim(self, worker: str, limit: int, lease_seconds: float, now: float) -> Sequence[Claim]:
+    async def claim(
+        self, worker: str, limit: int, lease_seconds: float, now: float, models: Collection[str] | None = None
+    ) -> Sequence[Claim]:
+        wanted = (row for row in self._rows.values() if models is None or row.job.model in models)
         due = sorted(
-            (row for row in self._rows.values() if rules.is_due(row, now)),
+            (row for row in wanted if rules.is_due(row, now)),
             key=lambda row: (-row.job.priority, row.job.created_at),
         )
         claims: list[Claim] = []
@@ -73,6 +76,15 @@ class MemoryQueue:
             if row.worker == worker and row.lease_until is not None and row.job.state is JobState.PROCESSING:
                 claims.append(Claim(row.job, row.fence, row.lease_until, row.inputs, row.file))
         return claims
+
+    async def models_waiting(self, now: float) -> Collection[str]:
+        return {row.job.model for row in self._rows.values() if rules.is_due(row, now)}
+
+    async def release(self, workers: Collection[str], now: float) -> int:
+        held = [row for row in self._rows.values() if row.worker in workers]
+        for row in held:
+            self._put(rules.released(row, now))
+        return len(held)
 
     async def heartbeat(self, claims: Sequence[Claim], lease_seconds: float, now: float) -> Sequence[Claim]:
         return [held for claim in claims if (held := self._held(claim, lease_seconds, now)) is not None]

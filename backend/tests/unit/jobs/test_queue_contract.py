@@ -126,7 +126,40 @@ async def test_many_workers_at_once_never_get_the_same_job(queue: JobQueue) -> N
     assert sorted(ids) == sorted({str(number) for number in range(40)})
 
 
+async def test_jobs_of_other_models_stay_where_they_are(queue: JobQueue) -> None:
+    await queue.submit(job("1", priority=9, model="loads"), NOW)
+    await queue.submit(job("2", model="ready"), NOW)
+    assert set(await queue.models_waiting(NOW)) == {"loads", "ready"}
+    (claim,) = await queue.claim("w", 10, LEASE, NOW, models=("ready",))
+    assert claim.job.id == "2"
+    assert set(await queue.models_waiting(NOW)) == {"loads"}
+    assert (await queue.get("1")).state is JobState.PENDING
+
+
+async def test_a_model_waits_for_nothing_while_its_job_may_not_be_tried_again_yet(queue: JobQueue) -> None:
+    await queue.submit(job(), NOW)
+    await queue.give_back(await one(queue), NOW, FAULT)
+    assert set(await queue.models_waiting(NOW)) == set()
+    assert set(await queue.models_waiting(NOW + RETRY_SECONDS[0])) == {"sentiment"}
+
+
 # leases
+
+
+async def test_the_jobs_of_a_worker_that_is_gone_are_free_at_once_and_no_attempt_is_used_up(queue: JobQueue) -> None:
+    for id_ in "123":
+        await queue.submit(job(id_), NOW)
+    (lost,) = await queue.claim("gone", 1, LEASE, NOW)
+    (stopped,) = await queue.claim("gone", 1, LEASE, NOW)
+    (kept,) = await queue.claim("lives", 1, LEASE, NOW)
+    await queue.cancel(stopped.job.id, NOW)
+    assert await queue.release(["gone", "unknown"], NOW) == 2
+    (again,) = await queue.claim("w", 10, LEASE, NOW)
+    assert (again.job.id, again.job.attempts) == (lost.job.id, 0)
+    assert (await queue.get(stopped.job.id)).state is JobState.CANCELLED
+    assert len(await queue.heartbeat([lost, kept], LEASE, NOW)) == 1
+    with pytest.raises(LeaseLostError):
+        await queue.save(lost, chunk(), NOW)
 
 
 async def test_a_lease_that_runs_out_is_claimed_again_and_its_worker_can_write_nothing(queue: JobQueue) -> None:
