@@ -43,6 +43,10 @@ class Total:
     count: int = 0
     seconds_sum: float = 0.0
 
+    def add(self, seconds: float) -> None:
+        self.count += 1
+        self.seconds_sum += seconds
+
 
 class Metrics:
     """The numbers of one server life. `models`: the names of all that are configured; each begins at 0."""
@@ -67,6 +71,12 @@ class Metrics:
         self.latency: dict[str, dict[str, Latency]] = {name: {} for name in self.models}
         """By model and version; the version that came to serve last stands last."""
         self.eta_errors: dict[str, float] = {}
+        self.job_waits = Total()
+        self.job_runs: dict[str, Total] = {}
+        """By the state in which they ended."""
+        self.job_faults: Counter[tuple[str, ...]] = Counter()
+        """Attempts at jobs that ended badly, by error code."""
+        self.job_leases_lost = 0
 
     def loaded(self, model: str, seconds_by_stage: Mapping[str, float], eta_error: float | None = None) -> None:
         """A version became ready, to serve at once or to take over. `eta_error`: how far the estimate was off,
@@ -75,9 +85,7 @@ class Metrics:
         if eta_error is not None:
             self.eta_errors[model] = eta_error
         for stage, seconds in seconds_by_stage.items():
-            total = self.load_seconds.setdefault((model, str(stage)), Total())
-            total.count += 1
-            total.seconds_sum += seconds
+            self.load_seconds.setdefault((model, str(stage)), Total()).add(seconds)
 
     def swapped(self, model: str, version: str) -> None:
         """`version` took over from another one."""
@@ -115,6 +123,18 @@ class Metrics:
         latency = versions[version]
         latency.buckets[bisect_left(BOUNDS_SECONDS, seconds)] += 1
         latency.seconds_sum += seconds
+
+    def job_begun(self, waited_seconds: float) -> None:
+        """A job was claimed for the first time."""
+        self.job_waits.add(waited_seconds)
+
+    def job_ended(self, state: str, seconds: float) -> None:
+        """Completed or failed, `seconds` after it was first claimed."""
+        self.job_runs.setdefault(str(state), Total()).add(seconds)
+
+    def job_failed_once(self, code: str) -> None:
+        """An attempt at a job ended badly."""
+        self.job_faults[(str(code),)] += 1
 
     def _serves(self, model: str, version: str) -> None:
         """Put `version` last, and forget the versions that nobody calls any more."""

@@ -19,8 +19,10 @@ import structlog
 
 from greenroom.clock import Clock, SystemClock
 from greenroom.errors import GreenroomError, JobsUnavailableError
+from greenroom.jobs.lives import ended, forget, life
 from greenroom.jobs.opening import database_url, open_queue, stands
 from greenroom.jobs.seam import BadLine, Job, JobQueue, JobState, NewJob
+from greenroom.jobs.worker import Worker
 from greenroom.serving.greenroom import Greenroom
 from greenroom.settings import Settings
 from greenroom.tasks import crash_loudly
@@ -30,6 +32,8 @@ OPEN_AFTER_SECONDS = 0.25
 REOPEN_SECONDS = 5.0
 OPEN_PATIENCE_SECONDS = 20.0
 """How long a call waits for the store."""
+HOUSEKEEPING_SECONDS = 5.0
+PURGE_SECONDS = 3600.0
 LOOK_SECONDS = 0.5
 """Between two looks for what other processes have changed."""
 MIN_LOOK_SECONDS = 0.1
@@ -53,6 +57,7 @@ class Jobs:
         self.clock = clock or SystemClock()
         self.folder = settings.data / "jobs"
         """Where uploaded files lie."""
+        self._workers = self.folder / "workers"
         self._given = queue
         self._queue = queue
         self._asked = asyncio.Event()
@@ -148,11 +153,40 @@ class Jobs:
             seen = {job.id: job.changes for job in jobs.values()}
 
     async def _live(self) -> None:
-        if self._queue is None:
-            await self._open()
-        await asyncio.Event().wait()
+        queue = self._queue or await self._open()
+        if self.settings.worker == "off":
+            return
+        with life(self._workers) as name:
+            worker = Worker(queue, self.greenroom, self.clock, name)
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._keep_house(queue), name="jobs' housekeeping")
+                    tasks.create_task(worker.run(), name="jobs' worker")
+            finally:
+                await worker.close()
 
-    async def _open(self) -> None:
+    async def _keep_house(self, queue: JobQueue) -> None:
+        """Free what dead workers held; forget what is old."""
+        forgotten_at = -PURGE_SECONDS
+        while True:
+            try:
+                await self._free_the_dead(queue)
+                if self.clock.monotonic() - forgotten_at >= PURGE_SECONDS:
+                    forgotten_at = self.clock.monotonic()
+                    old = await queue.purge(self.clock.unix() - self.settings.job_retention_days * 86_400)
+                    await asyncio.to_thread(_delete, old)
+            except JobsUnavailableError as error:
+                log.warning("jobs_housekeeping_failed", reason=str(error))
+            await self.clock.sleep(HOUSEKEEPING_SECONDS)
+
+    async def _free_the_dead(self, queue: JobQueue) -> None:
+        gone = await asyncio.to_thread(ended, self._workers)
+        if gone:
+            released = await queue.release(gone, self.clock.unix())
+            await asyncio.to_thread(forget, self._workers, gone)
+            log.info("workers_gone", workers=len(gone), jobs_released=released)
+
+    async def _open(self) -> JobQueue:
         """Until it has succeeded; whoever waits hears of each failure."""
         url = database_url(self.settings)
         await _wait(self._asked, OPEN_AFTER_SECONDS if stands(url) else None)
@@ -169,6 +203,12 @@ class Jobs:
             self._turn = asyncio.Event()
             if self._queue is None:
                 await asyncio.sleep(REOPEN_SECONDS)
+        return self._queue
+
+
+def _delete(files: Sequence[Path]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
 
 
 def new_id() -> str:

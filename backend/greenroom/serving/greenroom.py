@@ -269,6 +269,11 @@ class Greenroom:
         finally:
             self._limits.discard(limit)
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the server is about to stop: nothing long should begin any more."""
+        return self._stops_at < math.inf
+
     def stop_soon(self, seconds: float) -> None:
         """The server is about to stop: end every wait for readiness now, and every call in `seconds`."""
         self.board.close()

@@ -1,0 +1,54 @@
+"""Whose leases nobody holds any more: those of workers on this data folder whose processes have ended.
+
+Each worker's life has a file that it keeps locked; the kernel lets go of the lock when the process ends, however it
+ends, and not before, be it stopped or in another container. So a restarted server need not wait for leases to run out.
+Without such locks (Windows) it waits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+
+@contextlib.contextmanager
+def life(folder: Path) -> Iterator[str]:
+    """Live; the worker's name, which no other one has or will have."""
+    name = f"{socket.gethostname()[:64]}-{os.getpid()}-{secrets.token_hex(4)}"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    with path.open("w") as file:
+        if fcntl is not None:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+        try:
+            yield name
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def ended(folder: Path) -> list[str]:
+    """Names of the workers whose processes are gone. `forget` them once their jobs are free."""
+    return [path.name for path in sorted(folder.iterdir()) if _is_free(path)] if fcntl is not None else []
+
+
+def forget(folder: Path, names: list[str]) -> None:
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+
+
+def _is_free(path: Path) -> bool:
+    try:
+        with path.open("r+") as file:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,44 @@
+"""What a job keeps of a model's answer: a JSON object for each input. Pure."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+
+from greenroom.errors import InvalidInputError
+from greenroom.serving.greenroom import Embedded, Predicted
+
+DIGITS = 6
+"""Of a probability, as in the answer of `POST /predict`."""
+
+Row = dict[str, object]
+
+
+def rows_of(answer: Embedded | Predicted) -> list[Row]:
+    """`label`, `score` and `scores` of a classifier; of an encoder the `embedding`, base64 of float32. `truncated` only
+    where the input was longer than the model reads."""
+    rows = list(_embeddings(answer) if isinstance(answer, Embedded) else _labels(answer))
+    for index in answer.truncated:
+        rows[index]["truncated"] = True
+    return rows
+
+
+def row_of_fault(error: InvalidInputError) -> Row:
+    """For an input that no try mends, instead of a result."""
+    said = error.faults[0].detail if error.faults else str(error)
+    return {"error": {"code": str(error.code), "message": said}}
+
+
+def _labels(answer: Predicted) -> Iterator[Row]:
+    numbers = memoryview(answer.data).cast("f")
+    for start in range(0, len(numbers), len(answer.classes)):
+        row = [round(number, DIGITS) for number in numbers[start : start + len(answer.classes)]]
+        scores = dict(zip(answer.classes, row, strict=True))
+        label = max(scores, key=scores.__getitem__)
+        yield {"label": label, "score": scores[label], "scores": scores}
+
+
+def _embeddings(answer: Embedded) -> Iterator[Row]:
+    bytes_each = answer.dimension * 4
+    for start in range(0, len(answer.data), bytes_each):
+        yield {"embedding": base64.b64encode(answer.data[start : start + bytes_each]).decode()}

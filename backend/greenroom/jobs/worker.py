@@ -1,0 +1,187 @@
+"""Works jobs off: claims those whose models are ready, holds them by a heartbeat, and gives back what it cannot do.
+
+A job of a model that is not ready stays in the queue, where it is in nobody's way; the model is wanted meanwhile. The
+worker looks again when the queue has changed, when a model's state has, and every LOOK_SECONDS, which finds what other
+processes did and what has become due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+
+import structlog
+
+from greenroom.clock import Clock
+from greenroom.errors import (
+    ErrorCode,
+    FileMissingError,
+    GreenroomError,
+    JobCancelledError,
+    JobsUnavailableError,
+    LeaseLostError,
+    NotReadyError,
+    ShuttingDownError,
+    UnknownModelError,
+    UnsupportedTaskError,
+)
+from greenroom.jobs.places import Places
+from greenroom.jobs.run import CHUNK_INPUTS, CHUNKS_AHEAD, Run, kept
+from greenroom.jobs.seam import Claim, Job, JobFault, JobQueue
+from greenroom.serving.greenroom import Greenroom
+
+LEASE_SECONDS = 15.0
+MAX_JOBS = 64
+"""Claimed at a time."""
+LOOK_SECONDS = 0.5
+GIVE_BACK_SECONDS = 0.5
+DRAIN_SECONDS = 4.0
+"""For chunks in progress when the server stops; of `server.CALL_SECONDS`, within which their calls end anyway."""
+_WORKER_FAULT = JobFault(ErrorCode.INTERNAL, "The server failed on this job; its log says why.")
+
+log = structlog.get_logger("greenroom.jobs")
+
+
+class Worker:
+    """`name`: nobody else's, ever (`jobs.lives`)."""
+
+    def __init__(self, queue: JobQueue, greenroom: Greenroom, clock: Clock, name: str) -> None:
+        self._queue = queue
+        self._greenroom = greenroom
+        self._clock = clock
+        self._metrics = greenroom.metrics
+        self._name = name
+        self._places = Places(CHUNKS_AHEAD * CHUNK_INPUTS)
+        self._running: dict[asyncio.Task[None], tuple[Claim, Run]] = {}
+
+    async def run(self) -> None:
+        """Until cancelled; then `close`."""
+        async with asyncio.TaskGroup() as lives:
+            lives.create_task(self._hold(), name="jobs' heartbeat")
+            while not self._greenroom.stopping:
+                seen, rounds = await self._queue.changed(-1), self._greenroom.board.rounds
+                try:
+                    claims = await self._claim()
+                except JobsUnavailableError:  # said by the store already
+                    claims = ()
+                if not claims:
+                    await self._reason_to_look(seen, rounds)
+
+    async def close(self) -> None:
+        """Finish the chunks in progress, and give the jobs back."""
+        for _, run in self._running.values():
+            run.stop()
+        if self._running:
+            await asyncio.wait(list(self._running), timeout=DRAIN_SECONDS)
+        late = dict(self._running)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GIVE_BACK_SECONDS):
+                await asyncio.gather(*(self._give_back(claim) for claim, _ in late.values()), return_exceptions=True)
+
+    async def _claim(self) -> Sequence[Claim]:
+        """Claim what can be worked on, and see to it that the rest can be."""
+        free, now = MAX_JOBS - len(self._running), self._clock.unix()
+        if free <= 0:
+            return ()
+        claims: Sequence[Claim] = ()
+        ready = [name for name in self._greenroom.keepers if self._greenroom.is_ready(name)]
+        if ready:
+            claims = await self._queue.claim(self._name, free, LEASE_SECONDS, now, ready)
+        if not claims:
+            waiting = await self._queue.models_waiting(now)
+            self._greenroom.want([name for name in waiting if name in self._greenroom.keepers])
+            unknown = [name for name in waiting if name not in self._greenroom.keepers]
+            if unknown:
+                claims = await self._queue.claim(self._name, free, LEASE_SECONDS, now, unknown)
+        for claim in claims:
+            self._start(claim, now)
+        return claims
+
+    def _start(self, claim: Claim, now: float) -> None:
+        if claim.job.started_at == now:
+            self._metrics.job_begun(now - claim.job.created_at)
+        run = Run(claim, self._queue, self._greenroom, self._clock, self._places)
+        task = asyncio.create_task(self._work(claim, run), name=f"job {claim.job.id}")
+        self._running[task] = (claim, run)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._running[task]
+        if not task.cancelled() and (error := task.exception()):
+            log.error("job_not_given_back", error=repr(error))
+
+    async def _work(self, claim: Claim, run: Run) -> None:
+        try:
+            job = await self._outcome(claim, run)
+        except LeaseLostError:
+            self._lease_lost(claim)
+        except JobCancelledError:
+            log.info("job_cancelled", job=claim.job.id)
+        else:
+            if job.is_terminal:
+                self._metrics.job_ended(job.state, (job.finished_at or 0.0) - (job.started_at or 0.0))
+
+    async def _outcome(self, claim: Claim, run: Run) -> Job:
+        """The job as it stands when the claim is over. Raises LeaseLostError, JobCancelledError."""
+        try:
+            self._greenroom.scope((claim.job.model,))
+            job = await run.work()
+            return job if job.is_terminal else await self._give_back(claim)
+        except (LeaseLostError, JobCancelledError):
+            raise
+        except (NotReadyError, ShuttingDownError):
+            return await self._give_back(claim)
+        except (UnknownModelError, UnsupportedTaskError, FileMissingError) as error:
+            fault = JobFault(error.code, str(error))
+            return await kept(lambda: self._queue.fail(claim, fault, self._clock.unix()), self._clock)
+        except GreenroomError as error:
+            return await self._give_back(claim, JobFault(error.code, str(error)))
+        except Exception:
+            log.exception("job_broke", job=claim.job.id)
+            return await self._give_back(claim, _WORKER_FAULT)
+
+    async def _give_back(self, claim: Claim, fault: JobFault | None = None) -> Job:
+        """Raises LeaseLostError."""
+        if fault is not None:
+            self._metrics.job_failed_once(fault.code)
+        return await kept(lambda: self._queue.give_back(claim, self._clock.unix(), fault), self._clock)
+
+    def _lease_lost(self, claim: Claim) -> None:
+        self._metrics.job_leases_lost += 1
+        log.warning("job_lease_lost", job=claim.job.id)
+
+    async def _hold(self) -> None:
+        """Prolong the leases; drop what somebody else has by now."""
+        while True:
+            await self._clock.sleep(LEASE_SECONDS / 3)
+            running = dict(self._running)
+            if not running:
+                continue
+            try:
+                held = await self._queue.heartbeat(
+                    [claim for claim, _ in running.values()], LEASE_SECONDS, self._clock.unix()
+                )
+            except JobsUnavailableError:
+                continue
+            fences = {(claim.job.id, claim.fence) for claim in held}
+            for task, (claim, _) in running.items():
+                if (claim.job.id, claim.fence) not in fences and not task.done():
+                    task.cancel()
+                    self._lease_lost(claim)
+
+    async def _reason_to_look(self, seen: int, rounds: int) -> None:
+        reasons = [
+            asyncio.ensure_future(self._queue.changed(seen)),
+            asyncio.ensure_future(self._greenroom.board.changed(rounds)),
+            asyncio.ensure_future(self._clock.sleep(LOOK_SECONDS)),
+        ]
+        try:
+            await asyncio.wait(reasons, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for reason in reasons:
+                reason.cancel()
+            await asyncio.gather(*reasons, return_exceptions=True)

@@ -1,0 +1,90 @@
+"""Who goes to the model next."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from greenroom.jobs.places import Places
+
+pytestmark = pytest.mark.anyio
+
+
+class Line:
+    """Jobs that want places, and those that got them, in that order."""
+
+    def __init__(self, places: int) -> None:
+        self._places = Places(places)
+        self.let_in: list[str] = []
+        self._leave: dict[str, asyncio.Event] = {}
+
+    async def join(self, name: str, inputs: int, priority: int = 0) -> asyncio.Task[None]:
+        self._leave[name] = asyncio.Event()
+        task = asyncio.create_task(self._stay(name, inputs, priority))
+        await self.settle()
+        return task
+
+    async def leave(self, name: str) -> None:
+        self._leave[name].set()
+        await self.settle()
+
+    async def settle(self) -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    async def _stay(self, name: str, inputs: int, priority: int) -> None:
+        async with self._places.taken(inputs, priority):
+            self.let_in.append(name)
+            await self._leave[name].wait()
+
+
+async def test_as_many_go_in_as_there_are_places() -> None:
+    line = Line(10)
+    for name in "abc":
+        await line.join(name, 5)
+    assert line.let_in == ["a", "b"]
+    await line.leave("a")
+    assert line.let_in == ["a", "b", "c"]
+
+
+async def test_higher_priority_goes_first_and_among_equals_who_came_first() -> None:
+    line = Line(1)
+    await line.join("inside", 1)
+    for name, priority in (("old", 0), ("urgent", 5), ("new", 0)):
+        await line.join(name, 1, priority)
+    for name in ("inside", "urgent", "old"):
+        await line.leave(name)
+    assert line.let_in == ["inside", "urgent", "old", "new"]
+
+
+async def test_a_large_one_is_not_passed_by_small_ones_for_ever() -> None:
+    line = Line(10)
+    await line.join("inside", 5)
+    await line.join("large", 10)
+    await line.join("small", 1)
+    assert line.let_in == ["inside"]
+    await line.leave("inside")
+    assert line.let_in == ["inside", "large"]
+
+
+async def test_one_that_leaves_the_line_holds_up_nobody() -> None:
+    line = Line(10)
+    await line.join("inside", 5)
+    large = await line.join("large", 10)
+    await line.join("small", 5)
+    large.cancel()
+    await line.settle()
+    assert line.let_in == ["inside", "small"]
+
+
+async def test_one_that_is_let_in_and_leaves_at_the_same_moment_passes_its_place_on() -> None:
+    line = Line(1)
+    await line.join("inside", 1)
+    next_ = await line.join("next", 1)
+    await line.join("last", 1)
+    line._leave["inside"].set()
+    await asyncio.sleep(0)  # it has left, and its place is given to the next one, which has not woken
+    next_.cancel()
+    await line.settle()
+    assert line.let_in == ["inside", "last"]
