@@ -1,0 +1,48 @@
+"""Whether a worker's process is gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from greenroom.jobs.lives import ended, forget, life
+
+LIVE = """
+import sys
+from pathlib import Path
+from greenroom.jobs.lives import life
+with life(Path(sys.argv[1])) as name:
+    print(name, flush=True)
+    sys.stdin.read()
+"""
+
+
+def born(folder: Path) -> tuple[subprocess.Popen[str], str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", LIVE, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    return process, process.stdout.readline().strip()
+
+
+def test_a_worker_counts_as_gone_once_its_process_was_killed_and_not_while_it_is_only_stopped(tmp_path: Path) -> None:
+    process, name = born(tmp_path)
+    with process:
+        assert ended(tmp_path) == []
+        os.kill(process.pid, signal.SIGSTOP)
+        assert ended(tmp_path) == []
+        process.kill()
+        process.wait()
+        assert ended(tmp_path) == [name]
+    forget(tmp_path, [name])
+    assert ended(tmp_path) == []
+
+
+def test_a_worker_that_ended_in_order_leaves_nothing_behind(tmp_path: Path) -> None:
+    with life(tmp_path) as one, life(tmp_path) as other:
+        assert one != other
+        assert ended(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
