@@ -34,6 +34,8 @@ export interface GreenroomOptions {
 export interface Greenroom {
   /** Where the server lives, without a slash at the end. */
   readonly url: string;
+  /** What it borrows from the outside, so that its companions (`@greenroom/client/jobs`) borrow the same. */
+  readonly seams: Seams;
   readonly store: ReadinessStore;
   readonly link: Link;
   readonly queue: RequestQueue;
@@ -91,6 +93,7 @@ export function createGreenroom(options: GreenroomOptions = {}): Greenroom {
 
   return {
     url,
+    seams,
     store,
     link,
     queue,

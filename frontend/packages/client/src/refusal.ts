@@ -35,7 +35,7 @@ export async function readRefusal(
 }
 
 /** RFC 9110 section 10.2.3: seconds or a date. */
-function parseRetryAfter(value: string | null, now: number): number {
+export function parseRetryAfter(value: string | null, now: number): number {
   if (value === null) return DEFAULT_RETRY_MS;
   const seconds = Number(value);
   const wait = Number.isFinite(seconds) ? seconds * 1_000 : Math.min(MAX_RETRY_MS, Date.parse(value) - now);
