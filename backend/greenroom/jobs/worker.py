@@ -53,6 +53,8 @@ class Worker:
         self._metrics = greenroom.metrics
         self._name = name
         self._places = Places(CHUNKS_AHEAD * CHUNK_INPUTS)
+        self._more = False
+        """Whether the last claim left something behind, as far as is known."""
         self._running: dict[asyncio.Task[None], tuple[Claim, Run]] = {}
 
     async def run(self) -> None:
@@ -87,19 +89,23 @@ class Worker:
         free, now = MAX_JOBS - len(self._running), self._clock.unix()
         if free <= 0:
             return ()
-        claims: Sequence[Claim] = ()
-        ready = [name for name in self._greenroom.keepers if self._greenroom.is_ready(name)]
-        if ready:
-            claims = await self._queue.claim(self._name, free, LEASE_SECONDS, now, ready)
-        if not claims:
-            waiting = await self._queue.models_waiting(now)
-            self._greenroom.want([name for name in waiting if name in self._greenroom.keepers])
-            unknown = [name for name in waiting if name not in self._greenroom.keepers]
-            if unknown:
-                claims = await self._queue.claim(self._name, free, LEASE_SECONDS, now, unknown)
+        models: Sequence[str] = [name for name in self._greenroom.keepers if self._greenroom.is_ready(name)]
+        if not self._more:
+            models = await self._worth_claiming(now, models)
+        claims = await self._queue.claim(self._name, free, LEASE_SECONDS, now, models) if models else ()
+        self._more = len(claims) == free
         for claim in claims:
             self._start(claim, now)
         return claims
+
+    async def _worth_claiming(self, now: float, ready: Sequence[str]) -> Sequence[str]:
+        """Those of the models that a job waits for which are ready, or nobody's any more; the others are wanted.
+
+        Looking costs no lock of the database, a claim that finds nothing does."""
+        known = self._greenroom.keepers
+        waiting = await self._queue.models_waiting(now)
+        self._greenroom.want([name for name in waiting if name in known])
+        return [name for name in waiting if name in ready or name not in known]
 
     def _start(self, claim: Claim, now: float) -> None:
         if claim.job.started_at == now:
