@@ -120,6 +120,8 @@ class Encode(Message):
     call: int
     texts: list[str]
     deadline_seconds: float | None = None
+    background: bool = False
+    """Nobody waits for it: other calls go first."""
 
 
 class Cancel(Message):

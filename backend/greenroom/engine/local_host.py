@@ -35,6 +35,8 @@ from greenroom.words import (
 )
 
 MAX_RETRY_AFTER_SECONDS = 60
+BACKGROUND_BATCH_SECONDS = 30.0
+"""What a batch may take when nobody waits for it, as for callers with the default deadline."""
 log = structlog.get_logger("greenroom.host")
 
 
@@ -62,6 +64,7 @@ class _Owed(NamedTuple):
     texts: tuple[str, ...]
     answer: asyncio.Future[Vectors]
     deadline_seconds: float | None
+    background: bool = False
 
 
 class LocalHost:
@@ -98,13 +101,13 @@ class LocalHost:
     def exited(self) -> asyncio.Future[HostExit]:
         return self._exited
 
-    async def embed(self, texts: Sequence[str], deadline_seconds: float | None) -> Vectors:
+    async def embed(self, texts: Sequence[str], deadline_seconds: float | None, background: bool = False) -> Vectors:
         self._admit(len(texts))
         call, self._next_call = self._next_call, self._next_call + 1
         answer: asyncio.Future[Vectors] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(deadline_seconds):
-                self._send(call, _Owed(tuple(texts), answer, deadline_seconds))
+                self._send(call, _Owed(tuple(texts), answer, deadline_seconds, background))
                 await self._link.drain()
                 vectors = await answer
         except TimeoutError:
@@ -143,16 +146,18 @@ class LocalHost:
     def _send(self, call: int, owed: _Owed) -> None:
         """Raises PayloadTooLargeError."""
         try:
-            self._link.send(Encode(call, list(owed.texts), owed.deadline_seconds))
+            self._link.send(Encode(call, list(owed.texts), owed.deadline_seconds, owed.background))
         except FrameError as error:
             raise PayloadTooLargeError("This is more text than one call can carry. Send fewer texts.") from error
         self._owed[call] = owed
         self._queued += len(owed.texts)
 
     def _owes(self) -> tuple[bool, float]:
-        """Whether calls are owed an answer, and the longest of their deadlines: what came before says nothing."""
-        deadlines = (owed.deadline_seconds for owed in self._owed.values())
-        return bool(self._owed), max((math.inf if one is None else one for one in deadlines), default=0.0)
+        """Whether calls are owed an answer, and the longest of their deadlines: what came before says nothing. That of
+        a call for which nobody waits is long because it stands behind others, not because its batches are."""
+        deadlines = (owed.deadline_seconds for owed in self._owed.values() if not owed.background)
+        longest = max((math.inf if one is None else one for one in deadlines), default=BACKGROUND_BATCH_SECONDS)
+        return bool(self._owed), longest
 
     def _admit(self, texts: int) -> None:
         """Raises HostLostError, OverloadedError."""

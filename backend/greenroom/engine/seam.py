@@ -79,9 +79,9 @@ class Host(Protocol):
     def exited(self) -> asyncio.Future[HostExit]:
         """Done when the host has ended. Await it through `asyncio.shield`."""
 
-    async def embed(self, texts: Sequence[str], deadline_seconds: float | None) -> Vectors:
+    async def embed(self, texts: Sequence[str], deadline_seconds: float | None, background: bool = False) -> Vectors:
         """The rows of `texts`; a tabular model's texts are JSON objects. Cancelling drops the work that has not
-        started.
+        started. `background`: nobody waits for it, and other calls go first.
 
         Raises OverloadedError (queue full), DeadlineExceededError, PredictionError, HostLostError."""
 

@@ -7,7 +7,11 @@ starves, and grows from there towards the neighbours in length while the padded 
 and padding stays small. No delay is added: the batch forms from what arrived while the last one ran. A large
 call is thereby spread over several batches, between which others get their turn.
 
-The invariant: each text of an open call is in the line, or in the batch that was last taken, or done. A call that
+Calls for which nobody waits (jobs) stand in a line of their own, behind. A batch forms there when the first line is
+empty, and never mixes with it: what is added to a batch, all of it waits for. After TURNS_BEFORE_BACKGROUND batches of
+the first line the second one has a turn, so that it is slow under load, and not still.
+
+The invariant: each text of an open call is in its line, or in the batch that was last taken, or done. A call that
 was closed (done, cancelled, expired, failed) has no text left in the line.
 """
 
@@ -15,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -25,6 +30,9 @@ PADDING_TOKENS = 128
 PADDING_SHARE = 0.25
 """A batch may be padded by this share of its real tokens, or by PADDING_TOKENS: about what a forward pass of its own
 would cost the next text."""
+
+TURNS_BEFORE_BACKGROUND = 16
+"""Batches that go first while a call stands behind."""
 
 
 class QueueFullError(Exception):
@@ -58,16 +66,20 @@ class Batcher(Generic[T]):
         self._max_tokens = max_tokens
         self._max_queued = max_queued
         self._line: list[Piece[T]] = []
+        self._behind: list[Piece[T]] = []
+        """The line of calls for which nobody waits."""
+        self._passed = 0
+        """Batches that went before it since its last turn."""
         self._calls: dict[int, _OpenCall] = {}
 
     @property
     def queued(self) -> int:
-        """Texts in the line."""
-        return len(self._line)
+        """Texts in both lines."""
+        return len(self._line) + len(self._behind)
 
     def holds(self, tokens: int) -> bool:
-        """Whether the texts in the line have at least so many tokens."""
-        for piece in self._line:
+        """Whether the texts in both lines have at least so many tokens."""
+        for piece in chain(self._line, self._behind):
             tokens -= piece.length
             if tokens <= 0:
                 return True
@@ -81,8 +93,10 @@ class Batcher(Generic[T]):
     def is_open(self, call: int) -> bool:
         return call in self._calls
 
-    def submit(self, call: int, items: Sequence[tuple[int, T]], deadline: float | None) -> None:
-        """Put the (length, payload) of each text at the end of the line. `deadline` is on the caller's clock.
+    def submit(
+        self, call: int, items: Sequence[tuple[int, T]], deadline: float | None, background: bool = False
+    ) -> None:
+        """Put the (length, payload) of each text at the end of its line. `deadline` is on the caller's clock.
 
         Raises QueueFullError (nothing was queued), ValueError for no texts or a call that is open already."""
         if not items or call in self._calls:
@@ -90,13 +104,15 @@ class Batcher(Generic[T]):
         if self.queued + len(items) > self._max_queued:
             raise QueueFullError(f"{self.queued} texts wait already")
         self._calls[call] = _OpenCall(len(items), deadline)
-        self._line.extend(Piece(call, index, max(1, length), payload) for index, (length, payload) in enumerate(items))
+        line = self._behind if background else self._line
+        line.extend(Piece(call, index, max(1, length), payload) for index, (length, payload) in enumerate(items))
 
     def close(self, call: int) -> bool:
         """Forget a call and drop what it has in the line. False when it was not open."""
         if self._calls.pop(call, None) is None:
             return False
         self._line = [piece for piece in self._line if piece.call != call]
+        self._behind = [piece for piece in self._behind if piece.call != call]
         return True
 
     def expire(self, now: float) -> list[int]:
@@ -107,19 +123,26 @@ class Batcher(Generic[T]):
         return late
 
     def take(self, takers: int = 1) -> list[Piece[T]]:
-        """Take the next batch out of the line, shortest first; empty when the line is.
+        """Take the next batch out of its line, shortest first; empty when both lines are.
 
         `takers`: how many could take one now, this one included. Each is left its share of the tokens."""
-        if not self._line:
+        line = self._next_line()
+        if not line:
             return []
-        window, oldest = self._window(), self._line[0]
+        window, oldest = self._window(line), line[0]
         budget: float = self._max_tokens
         if takers > 1:
             budget = min(budget, max(oldest.length, sum(piece.length for piece in window) / takers))
         batch = _grow(window, oldest, budget)
         taken = set(map(id, batch))
-        self._line = [piece for piece in self._line if id(piece) not in taken]
+        line[:] = [piece for piece in line if id(piece) not in taken]
         return batch
+
+    def _next_line(self) -> list[Piece[T]]:
+        """Whose turn it is."""
+        behind = bool(self._behind) and (not self._line or self._passed >= TURNS_BEFORE_BACKGROUND)
+        self._passed = 0 if behind or not self._behind else self._passed + 1
+        return self._behind if behind else self._line
 
     def finish(self, piece: Piece[T]) -> bool:
         """Count a text of the taken batch as done; True when it was its call's last, which is then closed."""
@@ -131,14 +154,14 @@ class Batcher(Generic[T]):
             del self._calls[piece.call]
         return state.remaining == 0
 
-    def _window(self) -> list[Piece[T]]:
-        """The first pieces of the line, as many as may become the next few batches."""
+    def _window(self, line: list[Piece[T]]) -> list[Piece[T]]:
+        """The first pieces of a line, as many as may become the next few batches."""
         tokens = 0
-        for count, piece in enumerate(self._line, start=1):
+        for count, piece in enumerate(line, start=1):
             tokens += piece.length
             if tokens >= WINDOW_BUDGETS * self._max_tokens:
-                return self._line[:count]
-        return self._line
+                return line[:count]
+        return line
 
 
 def _grow(window: Iterable[Piece[T]], oldest: Piece[T], max_tokens: float) -> list[Piece[T]]:

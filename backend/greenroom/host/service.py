@@ -144,7 +144,8 @@ class Service:
         try:
             tokens = self._tokenise(message.texts)
             with self._changed:
-                self._batcher.submit(message.call, [(len(one.ids), one) for one in tokens], deadline)
+                pieces = [(len(one.ids), one) for one in tokens]
+                self._batcher.submit(message.call, pieces, deadline, message.background)
                 self._answers[message.call] = self._blank(len(tokens))
                 self._wake_one()
         except QueueFullError as error:

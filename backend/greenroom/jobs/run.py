@@ -102,7 +102,7 @@ class Run:
         )
         while True:
             try:
-                return await ask(name, inputs, CHUNK_SECONDS)
+                return await ask(name, inputs, CHUNK_SECONDS, background=True)
             except OverloadedError as error:
                 refusals += 1
                 if refusals == MAX_REFUSALS:

@@ -54,8 +54,11 @@ class Calls:
         self._alone: asyncio.Task[Vectors] | None = None
         """The turn of the suspect that is in the host; one at a time."""
 
-    async def embed(self, texts: Sequence[str], deadline: float) -> tuple[Vectors, Host, ModelVersion]:
+    async def embed(
+        self, texts: Sequence[str], deadline: float, background: bool = False
+    ) -> tuple[Vectors, Host, ModelVersion]:
         """The vectors, and who made them. `deadline` is on the event loop's clock; the caller keeps it, too.
+        `background`: other calls go first, except where a text is under suspicion.
 
         Raises NotReadyError, InputRefusedError, OverloadedError, DeadlineExceededError, PredictionError."""
         with self._keeper.lease():
@@ -63,7 +66,7 @@ class Calls:
             while True:
                 try:
                     if self._turns.free and not self._suspects:
-                        vectors = await self._straight(host, texts, deadline)
+                        vectors = await self._straight(host, texts, deadline, background)
                     else:
                         vectors = await self._carefully(host, version, texts, deadline)
                 except HostLostError:
@@ -112,10 +115,10 @@ class Calls:
         finally:
             self._stranded_texts -= len(texts)
 
-    async def _straight(self, host: Host, texts: Sequence[str], deadline: float) -> Vectors:
+    async def _straight(self, host: Host, texts: Sequence[str], deadline: float, background: bool) -> Vectors:
         self._turns.enter()
         try:
-            return await host.embed(texts, _remaining(deadline))
+            return await host.embed(texts, _remaining(deadline), background)
         finally:
             self._turns.leave()
 

@@ -206,17 +206,25 @@ class Greenroom:
             kept |= {entry.active, entry.previous, version.key if version else None}
         return await self.means.fetcher.clear(keeper.spec, [key for key in kept if key])
 
-    async def embed(self, name: str, texts: Sequence[str], deadline_seconds: float | None = None) -> Embedded:
-        """Embed `texts` with model `name` (default deadline: INFERENCE_TIMEOUT_SECONDS).
+    async def embed(
+        self, name: str, texts: Sequence[str], deadline_seconds: float | None = None, *, background: bool = False
+    ) -> Embedded:
+        """Embed `texts` with model `name` (default deadline: INFERENCE_TIMEOUT_SECONDS). `background`: nobody waits
+        for it, and other calls go first; it is not counted as a call.
 
         A call whose host dies is given to its successor. Raises NotReadyError, UnknownModelError,
         UnsupportedTaskError, InputRefusedError, OverloadedError, DeadlineExceededError, PredictionError,
         ShuttingDownError."""
         self.require_task(name, Task.EMBED)
-        return _embedded(*await self._rows(name, texts, deadline_seconds))
+        return _embedded(*await self._rows(name, texts, deadline_seconds, background))
 
     async def predict(
-        self, name: str, inputs: Sequence[str | Mapping[str, object]], deadline_seconds: float | None = None
+        self,
+        name: str,
+        inputs: Sequence[str | Mapping[str, object]],
+        deadline_seconds: float | None = None,
+        *,
+        background: bool = False,
     ) -> Predicted:
         """Classify `inputs` with model `name`: texts, or for a tabular model rows (column name → value).
 
@@ -227,7 +235,7 @@ class Greenroom:
         if host is None:
             raise NotReadyError((name,))
         texts = as_texts(inputs, host.info.columns)
-        return _predicted(*await self._rows(name, texts, deadline_seconds))
+        return _predicted(*await self._rows(name, texts, deadline_seconds, background))
 
     def require_task(self, name: str, task: Task) -> None:
         """Raises UnknownModelError, UnsupportedTaskError when the model is for something else."""
@@ -236,9 +244,11 @@ class Greenroom:
             raise UnsupportedTaskError(f"{name} is a model for {_DOING[spec.task]}, not for {_DOING[task]}.")
 
     async def _rows(
-        self, name: str, texts: Sequence[str], deadline_seconds: float | None
+        self, name: str, texts: Sequence[str], deadline_seconds: float | None, background: bool
     ) -> tuple[Vectors, Host, ModelVersion]:
         """A row for each text, and who made them. What every call of a model goes through, and is counted by."""
+        if background:
+            return await self._within_deadline(name, texts, deadline_seconds, background=True)
         if self.keepers[name].is_resident:
             self.metrics.cache_hit(name)
         begun = time.perf_counter()
@@ -251,7 +261,7 @@ class Greenroom:
         return rows
 
     async def _within_deadline(
-        self, name: str, texts: Sequence[str], deadline_seconds: float | None
+        self, name: str, texts: Sequence[str], deadline_seconds: float | None, *, background: bool = False
     ) -> tuple[Vectors, Host, ModelVersion]:
         """The caller's, and the server's end."""
         seconds = deadline_seconds or self.settings.inference_timeout_seconds
@@ -261,7 +271,7 @@ class Greenroom:
         self.want((name,))
         try:
             async with limit:
-                return await self._calls[name].embed(texts, deadline)
+                return await self._calls[name].embed(texts, deadline, background)
         except TimeoutError:
             if limit.when() == self._stops_at:
                 raise ShuttingDownError("The server is stopping. Try again in a moment.") from None

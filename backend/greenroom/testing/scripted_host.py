@@ -63,7 +63,7 @@ class ScriptedHost:
     def exited(self) -> asyncio.Future[HostExit]:
         return self._exited
 
-    async def embed(self, texts: Sequence[str], deadline_seconds: float | None) -> Vectors:
+    async def embed(self, texts: Sequence[str], deadline_seconds: float | None, background: bool = False) -> Vectors:
         """Bags of words, or a mood, once the gate is open. Raises DeadlineExceededError, HostLostError."""
         self._require_alive()
         self._unanswered.update(texts)

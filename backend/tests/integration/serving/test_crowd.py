@@ -107,7 +107,7 @@ def crowd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crowd:
     """Its hosts take some milliseconds for a call."""
     crowd, at_once = Crowd(tmp_path), ScriptedHost.embed
 
-    async def embed(self: ScriptedHost, texts: Sequence[str], deadline_seconds: float | None) -> Vectors:
+    async def embed(self: ScriptedHost, texts: Sequence[str], deadline_seconds: float | None, *_: object) -> Vectors:
         await asyncio.sleep(crowd.chance.uniform(0, 0.02))
         return await at_once(self, texts, deadline_seconds)
 

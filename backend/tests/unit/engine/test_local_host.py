@@ -12,7 +12,7 @@ import pytest
 
 from greenroom import frames
 from greenroom.engine.link import HostLink
-from greenroom.engine.local_host import LocalHost, Pace
+from greenroom.engine.local_host import BACKGROUND_BATCH_SECONDS, LocalHost, Pace
 from greenroom.engine.pulse import Patience, Pulse
 from greenroom.engine.seam import HostInfo, Vectors
 from greenroom.engine.watch import Watch
@@ -241,6 +241,20 @@ async def test_a_call_without_a_deadline_leaves_later_ones_watched(stage: Stage)
     assert stage.watch.reason is not None
     with pytest.raises(HostLostError):
         await asyncio.wait_for(asked, 5)
+
+
+async def test_a_call_for_which_nobody_waits_says_so_and_may_take_long_without_hiding_a_stuck_batch(
+    stage: Stage,
+) -> None:
+    asked = asyncio.create_task(stage.host.embed(["a"], 600.0, background=True))
+    assert (await stage.peer.next(Encode)).background
+    assert stage.host._owes() == (True, BACKGROUND_BATCH_SECONDS)
+    waited_for = stage.embed("b", deadline=60.0)
+    assert not (await stage.peer.next(Encode)).background
+    assert stage.host._owes() == (True, 60.0)
+    for call in (asked, waited_for):
+        call.cancel()
+    await asyncio.wait([asked, waited_for])
 
 
 async def test_a_deadline_travels_along_and_is_kept_here_too(stage: Stage) -> None:

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenroom.host.batcher import PADDING_SHARE, PADDING_TOKENS, Batcher, Piece, QueueFullError
+from greenroom.host.batcher import (
+    PADDING_SHARE,
+    PADDING_TOKENS,
+    TURNS_BEFORE_BACKGROUND,
+    Batcher,
+    Piece,
+    QueueFullError,
+)  # fmt: skip
 
 LENGTHS = st.lists(st.integers(1, 300), min_size=1, max_size=40)
 
@@ -122,3 +129,47 @@ def test_a_call_number_in_use_and_a_call_without_texts_are_refused() -> None:
         submit(line, 1, 5)
     with pytest.raises(ValueError, match="no texts"):
         submit(line, 2)
+
+
+# calls for which nobody waits
+
+
+def behind(line: Batcher[None], call: int, *lengths: int) -> None:
+    line.submit(call, [(length, None) for length in lengths], None, background=True)
+
+
+def test_a_call_for_which_nobody_waits_goes_when_the_line_is_empty_however_early_it_came() -> None:
+    line = batcher()
+    behind(line, 1, 10, 10)
+    submit(line, 2, 10)
+    assert [piece.call for piece in line.take()] == [2]
+    assert [piece.call for piece in line.take()] == [1, 1]
+
+
+@given(st.lists(st.tuples(st.booleans(), LENGTHS), min_size=1, max_size=8))
+def test_both_lines_are_taken_to_the_end_and_never_in_one_batch(calls: list[tuple[bool, list[int]]]) -> None:
+    line = batcher()
+    for call, (background, lengths) in enumerate(calls):
+        (behind if background else submit)(line, call, *lengths)
+    assert line.queued == sum(len(lengths) for _, lengths in calls)
+    batches = take_all(line)
+    assert all(len({calls[piece.call][0] for piece in batch}) == 1 for batch in batches)
+    assert sum(map(len, batches)) == sum(len(lengths) for _, lengths in calls)
+
+
+def test_it_has_a_turn_even_if_others_never_cease_to_come() -> None:
+    line = batcher()
+    behind(line, 0, 10, 10)
+    taken = []
+    for call in range(1, 2 * TURNS_BEFORE_BACKGROUND):
+        submit(line, call, 10)
+        taken.append(line.take()[0].call)
+    assert taken.index(0) == TURNS_BEFORE_BACKGROUND
+    assert taken.count(0) == 1
+
+
+def test_a_closed_call_leaves_the_line_behind_too() -> None:
+    line = batcher()
+    behind(line, 1, 10)
+    assert line.close(1)
+    assert (line.queued, line.take()) == (0, [])

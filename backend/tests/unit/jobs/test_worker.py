@@ -222,3 +222,23 @@ async def test_what_is_computed_is_saved_once_the_database_can_be_written_again(
         await shift.house.advance_until(shift.over)
         job = await shift.ended()
     assert (job.state, job.attempts, calls) == (JobState.COMPLETED, 0, [1])
+
+
+async def test_a_jobs_inputs_let_other_calls_go_first_and_are_not_counted_among_them(
+    shift: Shift, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, whole = [], ScriptedHost.embed
+
+    async def embed(
+        self: ScriptedHost, texts: list[str], deadline_seconds: float | None, background: bool = False
+    ) -> Vectors:
+        told.append(background)
+        return await whole(self, texts, deadline_seconds, background)
+
+    monkeypatch.setattr(ScriptedHost, "embed", embed)
+    async with shift.ready():
+        await shift.submit("text")
+        await shift.ended()
+        await shift.house.greenroom.predict("minilm", ["text"])
+    assert told == [True, False]
+    assert sum(shift.house.greenroom.metrics.calls.values()) == 1

@@ -90,7 +90,7 @@ async def test_the_gate_keeps_out_a_version_that_answers_wrongly(
     async with serving_one(house):
         serving, sound = house.host, ScriptedHost.embed
 
-        async def embed(self: ScriptedHost, texts: list[str], deadline_seconds: float | None) -> Vectors:
+        async def embed(self: ScriptedHost, texts: list[str], deadline_seconds: float | None, *_: object) -> Vectors:
             vectors = await sound(self, texts, deadline_seconds)
             return vectors if self is serving else spoilt(vectors, fault)
 

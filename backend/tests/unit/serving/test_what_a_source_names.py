@@ -113,7 +113,7 @@ async def test_a_busy_server_refuses_no_version_for_it(house: House, monkeypatch
     async with serving_one(house):
         serving, sound, full = house.host, ScriptedHost.embed, iter([True, True])
 
-        async def embed(self: ScriptedHost, texts: list[str], deadline_seconds: float | None) -> object:
+        async def embed(self: ScriptedHost, texts: list[str], deadline_seconds: float | None, *_: object) -> object:
             if self is serving and next(full, False):
                 raise OverloadedError("full")
             return await sound(self, texts, deadline_seconds)
