@@ -21,7 +21,7 @@ from greenroom.clock import Clock, SystemClock
 from greenroom.errors import GreenroomError, JobsUnavailableError
 from greenroom.jobs.lives import ended, forget, life
 from greenroom.jobs.opening import database_url, open_queue, stands
-from greenroom.jobs.seam import BadLine, Job, JobQueue, JobState, NewJob
+from greenroom.jobs.seam import BadLine, Counts, Job, JobQueue, JobState, NewJob
 from greenroom.jobs.worker import Worker
 from greenroom.serving.greenroom import Greenroom
 from greenroom.settings import Settings
@@ -122,6 +122,12 @@ class Jobs:
     async def retry(self, id_: str) -> Job:
         """Raises JobNotFoundError, JobNotEndedError, JobsUnavailableError."""
         return await (await self.queue()).retry(id_, self.clock.unix())
+
+    async def counts(self) -> Counts:
+        """Of all jobs that are kept, for metrics: none where nobody has asked for the store yet.
+
+        Raises JobsUnavailableError."""
+        return Counts(dict.fromkeys(JobState, 0)) if self._queue is None else await self._queue.counts()
 
     async def watch(self, id_: str) -> AsyncIterator[Job]:
         """The job as it stands, then again whenever it has changed, until it has ended.

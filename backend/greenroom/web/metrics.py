@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from greenroom.errors import JobsUnavailableError
+from greenroom.jobs.service import Jobs
 from greenroom.metrics import BOUNDS_SECONDS, Latency, Metrics, Total
 from greenroom.serving.greenroom import Greenroom
 from greenroom.web.endpoint import Operation, endpoint
@@ -31,29 +34,54 @@ FORMAT = f"{MEDIA_TYPE}; version=0.0.4; charset=utf-8"
 async def metrics(request: Request) -> Response:
     # Tens of milliseconds at the first scrape, which must not hold up the calls; nothing at all later.
     await asyncio.to_thread(importlib.import_module, "prometheus_client.exposition")
-    page = exposition(request.app.state.greenroom, len(request.app.state.greenroom_hub))
+    jobs: Jobs | None = getattr(request.app.state, "jobs", None)
+    queue = await _standing(jobs) if jobs is not None else None
+    page = exposition(request.app.state.greenroom, len(request.app.state.greenroom_hub), queue)
     return Response(page, headers={"cache-control": "no-store"}, media_type=FORMAT)
 
 
-def exposition(greenroom: Greenroom, open_sockets: int) -> bytes:
-    """Everything there is to say of `greenroom` now, in `FORMAT`."""
+async def _standing(jobs: Jobs) -> Standing | None:
+    """None while the database cannot be read: the rest of the page is worth having."""
+    try:
+        counts = await jobs.counts()
+    except JobsUnavailableError:
+        return None
+    oldest = counts.oldest_pending_at
+    age = 0.0 if oldest is None else max(0.0, jobs.clock.unix() - oldest)
+    return Standing({str(state): count for state, count in counts.by_state.items()}, age)
+
+
+def exposition(greenroom: Greenroom, open_sockets: int, queue: Standing | None = None) -> bytes:
+    """Everything there is to say of `greenroom` now, in `FORMAT`. `queue`: how its jobs stand, where it has any."""
     from prometheus_client.exposition import generate_latest
     from prometheus_client.registry import CollectorRegistry
 
     registry = CollectorRegistry()
-    registry.register(_Collector(greenroom, open_sockets))
+    registry.register(_Collector(greenroom, open_sockets, queue))
     return generate_latest(registry)
 
 
+@dataclass(frozen=True)
+class Standing:
+    """The queue of jobs at this moment."""
+
+    by_state: Mapping[str, int]
+    age_seconds: float
+    """Of the oldest pending job."""
+
+
 class _Collector:
-    def __init__(self, greenroom: Greenroom, open_sockets: int) -> None:
+    def __init__(self, greenroom: Greenroom, open_sockets: int, queue: Standing | None) -> None:
         self._greenroom = greenroom
+        self._queue = queue
         self._open_sockets = open_sockets
 
     def collect(self) -> Iterator[Metric]:
         yield from _present(self._greenroom, self._open_sockets)
         yield from _counted(self._greenroom.metrics)
         yield from _timed(self._greenroom.metrics)
+        if self._queue is not None:
+            yield from _jobs(self._greenroom.metrics, self._queue)
 
 
 def _present(greenroom: Greenroom, open_sockets: int) -> Iterator[Metric]:
@@ -124,6 +152,31 @@ def _timed(counted: Metrics) -> Iterator[Metric]:
     yield _gauge(
         "greenroom_eta_error_ratio", "How far off the last load's estimate was, as a share of what it took.",
         ("model",), {(model,): error for model, error in counted.eta_errors.items()},
+    )  # fmt: skip
+
+
+def _jobs(counted: Metrics, queue: Standing) -> Iterator[Metric]:
+    """What is in the queue, of every process that shares it, and what this one did."""
+    yield _gauge(
+        "greenroom_jobs", "Jobs that are kept, by state.",
+        ("state",), {(state,): count for state, count in queue.by_state.items()},
+    )  # fmt: skip
+    yield _gauge(
+        "greenroom_job_queue_age_seconds", "Age of the oldest pending job; 0: none.", (), {(): queue.age_seconds}
+    )
+    yield _summary(
+        "greenroom_job_wait_seconds", "Seconds from acceptance to the first claim.", (), {(): counted.job_waits}
+    )
+    yield _summary(
+        "greenroom_job_run_seconds", "Seconds from the first claim to the end, by how it ended.",
+        ("state",), {(state,): total for state, total in counted.job_runs.items()},
+    )  # fmt: skip
+    yield _counter(
+        "greenroom_job_faults_total", "Attempts at jobs that ended badly, by error code.", ("code",), counted.job_faults
+    )
+    yield _counter(
+        "greenroom_job_leases_lost_total", "Jobs that another worker took over because this one stood still.",
+        (), {(): counted.job_leases_lost},
     )  # fmt: skip
 
 

