@@ -3,7 +3,7 @@ import { defaultClientConditions, defineConfig } from "vite";
 
 // The development server hands every call to a Greenroom that runs beside it.
 const SERVER = process.env.GREENROOM_URL ?? "http://127.0.0.1:8000";
-const CALLS = ["/api", "/status", "/models", "/predict", "/health", "/v1"];
+const CALLS = ["/api", "/status", "/models", "/predict", "/jobs", "/health", "/v1"];
 
 export default defineConfig(({ command }) => ({
   // Relative when built: the server makes the page's addresses absolute, under whatever base path it stands.
@@ -18,7 +18,7 @@ export default defineConfig(({ command }) => ({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     // A page each: it says something true before any script runs, and carries only its own code.
-    rolldownOptions: { input: ["index.html", "sentiment.html", "models.html"] },
+    rolldownOptions: { input: ["index.html", "sentiment.html", "jobs.html", "models.html"] },
   },
   server: {
     proxy: {

@@ -1,6 +1,6 @@
 import { serverUrl } from "./base";
 
-const PAGES = { "": "RFQ preview", sentiment: "Sentiment", models: "Models" };
+const PAGES = { "": "RFQ preview", sentiment: "Sentiment", jobs: "Jobs", models: "Models" };
 
 /** Plain links: a page is loaded anew in a moment, and what waits on the one that is left goes on when it is back. */
 export function Masthead({ page }: { page: keyof typeof PAGES }) {

@@ -58,7 +58,7 @@ export function sendJob(
   headers.set("Content-Type", type);
   headers.set("Idempotency-Key", submission.idempotencyKey ?? newKey());
   const { seams } = connection;
-  const isWatched = isFile && onUpload !== undefined && "XMLHttpRequest" in globalThis;
+  const isWatched = isFile && onUpload !== undefined && typeof XMLHttpRequest === "function";
   const send = (signal: AbortSignal, alive: () => void) => {
     const init = { method: "POST", headers, body, signal };
     if (!isWatched) return seams.fetch(connection.url + path, init);

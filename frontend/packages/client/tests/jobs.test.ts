@@ -465,6 +465,14 @@ describe("results", () => {
     );
   }
 
+  function bytewise() {
+    return new TransformStream<Uint8Array, Uint8Array>({
+      transform(piece, controller) {
+        for (const byte of piece) controller.enqueue(Uint8Array.of(byte));
+      },
+    });
+  }
+
   function read(...answers: Response[]) {
     const { world, caller, asked } = open();
     world.answer = () => answers.shift() ?? lost();
@@ -485,6 +493,15 @@ describe("results", () => {
     expect(rows).toEqual([0, 1, 2]);
     expect(asked()).toEqual([`GET http://here/base/jobs/${ID}/results?format=jsonl`]);
     expect(world.time.pending()).toBe(0);
+  });
+
+  test("keep a letter whose bytes come in two pieces", async () => {
+    const { world, caller } = open();
+    const bytes = new TextEncoder().encode(JSON.stringify({ index: 0, label: "größer" }));
+    world.answer = () => new Response(new Blob([bytes]).stream().pipeThrough(bytewise()));
+    const rows = [];
+    for await (const { label } of job(caller, ID).results()) rows.push(label);
+    expect(rows).toEqual(["größer"]);
   });
 
   test("go on where the connection broke, and no row comes twice", async () => {

@@ -1,0 +1,107 @@
+import type { JobAnswer } from "@greenroom/client";
+import { isTerminal } from "@greenroom/client/jobs";
+import { useId, useState } from "react";
+import { clockTime, sentence, when } from "../models/words";
+import { BadLines } from "./BadLines";
+import { JobOrders } from "./JobOrders";
+import { Results } from "./Results";
+import type { KnownModel } from "./useModelStates";
+import { useSecondsLeft } from "./useSecondsLeft";
+import { capitalised, counted, duration, nameOf, number, percent, STATES, waitOf } from "./words";
+
+interface JobCardProps {
+  job: JobAnswer;
+  model: KnownModel | undefined;
+  texts: readonly string[] | null;
+  onChange(job: JobAnswer): void;
+}
+
+export function JobCard({ job, model, texts, onChange }: JobCardProps) {
+  const heading = useId();
+  const results = useId();
+  const [isOpen, setIsOpen] = useState(false);
+  const hasResults = isTerminal(job) && job.done > 0;
+  return (
+    <article className="panel model job" aria-labelledby={heading}>
+      <Head job={job} headingId={heading} />
+      {!isTerminal(job) && <Underway job={job} model={model} />}
+      {job.error !== null && <Failure job={job} />}
+      <BadLines lines={job.bad_lines} count={job.bad_line_count} />
+      <JobOrders
+        job={job}
+        onChange={onChange}
+        {...(hasResults && { results: { id: results, isOpen, toggle: () => setIsOpen(!isOpen) } })}
+      />
+      <div id={results}>
+        {isOpen && hasResults && <Results key={job.finished_at} job={job} texts={texts} />}
+      </div>
+    </article>
+  );
+}
+
+function Head({ job, headingId }: { job: JobAnswer; headingId: string }) {
+  const { label, tone } = STATES[job.status];
+  return (
+    <header className="model-head">
+      <h3 id={headingId}>{nameOf(job)}</h3>
+      <span className="chip" data-tone={tone}>
+        {job.cancelling ? "Being cancelled" : label}
+      </span>
+      {job.result_label !== null && (
+        <b data-label={job.result_label}>
+          {capitalised(job.result_label)}
+          {job.result_score !== null && `, ${percent(job.result_score)}`}
+        </b>
+      )}
+      <p className="model-kind">
+        {counted(job.total, "input")}
+        <span>
+          model <b>{job.model}</b>
+        </span>
+        {job.model_version !== null && (
+          <span>
+            version <b>{job.model_version}</b>
+          </span>
+        )}
+        <span>
+          <time dateTime={job.created_at}>{when(job.created_at)}</time>
+        </span>
+      </p>
+    </header>
+  );
+}
+
+function Underway({ job, model }: Pick<JobCardProps, "job" | "model">) {
+  const seconds = useSecondsLeft(job);
+  const isWaiting = job.status === "pending";
+  const left = !isWaiting && seconds !== null && `about ${duration(seconds)} left`;
+  const amount = `${number(job.done)} of ${number(job.total)}`;
+  return (
+    <div className="load">
+      <div
+        role="progressbar"
+        className="bar"
+        aria-label={nameOf(job)}
+        aria-valuenow={job.progress}
+        aria-valuemin={0}
+        aria-valuemax={100}
+      >
+        <div style={{ width: `${job.progress}%` }} />
+      </div>
+      <p className="load-detail">
+        <b>{job.progress}%</b>
+        <span>{isWaiting ? waitOf(job.model, model) : [amount, left].filter(Boolean).join(" · ")}</span>
+      </p>
+    </div>
+  );
+}
+
+/** Also an earlier try's reason, while the next one is waited for. */
+function Failure({ job: { error, status, retry_at } }: { job: JobAnswer }) {
+  return (
+    <p className={status === "failed" ? "notice bad" : "notice warn"}>
+      {error && sentence(error.message)}
+      {retry_at !== null && ` The next try is at ${clockTime(retry_at)}.`}
+    </p>
+  );
+}

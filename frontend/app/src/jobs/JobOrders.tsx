@@ -1,0 +1,81 @@
+import type { JobAnswer } from "@greenroom/client";
+import { isTerminal, type Job, job as jobOf } from "@greenroom/client/jobs";
+import { useGreenroom } from "@greenroom/react";
+import { useState } from "react";
+import { problemOf } from "./useJobs";
+import { nameOf } from "./words";
+
+interface JobOrdersProps {
+  job: JobAnswer;
+  onChange(job: JobAnswer): void;
+  results?: { id: string; isOpen: boolean; toggle(): void };
+}
+
+const FORMATS = { csv: "CSV", json: "JSON", jsonl: "JSON Lines" } as const;
+
+/** What a person can ask of one job. */
+export function JobOrders({ job, onChange, results }: JobOrdersProps) {
+  const { isBusy, problem, give } = useOrder(onChange);
+  const handle = jobOf(useGreenroom(), job.job_uuid);
+  const whose = <span className="off-screen">{nameOf(job)}</span>;
+  const button = (text: string, order: (handle: Job) => Promise<JobAnswer>) => (
+    <button
+      type="button"
+      className="secondary"
+      aria-disabled={isBusy}
+      onClick={() => give(() => order(handle))}
+    >
+      {text} {whose}
+    </button>
+  );
+  return (
+    <footer className="orders">
+      <div className="order-buttons">
+        {results && (
+          <button
+            type="button"
+            className="secondary"
+            aria-expanded={results.isOpen}
+            aria-controls={results.id}
+            onClick={results.toggle}
+          >
+            {results.isOpen ? "Hide results" : "Show results"} {whose}
+          </button>
+        )}
+        {!isTerminal(job) && !job.cancelling && button("Cancel", (mine) => mine.cancel())}
+        {(job.status === "failed" || job.status === "cancelled") &&
+          button("Try again", (mine) => mine.retry())}
+        {results && (
+          <span className="downloads">
+            Download{" "}
+            {Object.entries(FORMATS).map(([format, name]) => (
+              <a key={format} href={handle.resultsUrl(format as keyof typeof FORMATS)} download>
+                {name} {whose}
+              </a>
+            ))}
+          </span>
+        )}
+      </div>
+      <div role="status" className="notice-slot">
+        {problem !== null && <p className="notice bad">{problem}</p>}
+      </div>
+    </footer>
+  );
+}
+
+/** One at a time: a press while another order is under way does nothing. */
+function useOrder(onChange: (job: JobAnswer) => void) {
+  const [isBusy, setIsBusy] = useState(false);
+  const [problem, setProblem] = useState<string | null>(null);
+  async function run(order: () => Promise<JobAnswer>) {
+    setIsBusy(true);
+    setProblem(null);
+    try {
+      onChange(await order());
+    } catch (error) {
+      setProblem(problemOf(error));
+    }
+    setIsBusy(false);
+  }
+  return { isBusy, problem, give: (order: () => Promise<JobAnswer>) => void (isBusy || run(order)) };
+}

@@ -1,0 +1,54 @@
+import { useState } from "react";
+import { Pager } from "./Pager";
+import type { ResultRow } from "./useResults";
+import { capitalised, number, percent } from "./words";
+
+const PAGE_SIZE = 25;
+
+interface ResultsTableProps {
+  name: string;
+  rows: readonly ResultRow[];
+  /** `null`: nobody knows the texts. */
+  textOf: ((row: ResultRow) => string) | null;
+}
+
+/** A page of the rows. It may be wider than a phone, so it scrolls inside itself, by keyboard too. */
+export function ResultsTable({ name, rows, textOf }: ResultsTableProps) {
+  const [skip, setSkip] = useState(0);
+  if (rows.length === 0) return <p className="hint">No row to show.</p>;
+  return (
+    <>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard. */}
+      <section className="scroll" aria-label={`Rows of ${name}`} tabIndex={0}>
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Input</th>
+              {textOf && <th scope="col">Text</th>}
+              <th scope="col">Label</th>
+              <th scope="col">Score</th>
+              <th scope="col">Note</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.slice(skip, skip + PAGE_SIZE).map((row) => (
+              <tr key={row.index}>
+                <th scope="row">{number(row.index + 1)}</th>
+                {textOf && <td className="row-text">{textOf(row)}</td>}
+                <td data-label={row.label ?? undefined}>{row.label ? capitalised(row.label) : "–"}</td>
+                <td>{row.score == null ? "–" : percent(row.score)}</td>
+                <td className="row-note">{noteOf(row)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+      <Pager what="results" skip={skip} size={PAGE_SIZE} total={rows.length} onTurn={setSkip} />
+    </>
+  );
+}
+
+function noteOf({ error, truncated }: ResultRow): string {
+  if (error) return error.message;
+  return truncated ? "Its end was left out: the text is longer than the model reads." : "";
+}

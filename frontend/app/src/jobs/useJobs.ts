@@ -1,0 +1,141 @@
+import type { JobAnswer, JobState } from "@greenroom/client";
+import { isTerminal, type JobsPage, listJobs, watchJobs } from "@greenroom/client/jobs";
+import { useGreenroom } from "@greenroom/react";
+import { useCallback, useEffect, useRef, useState } from "react";
+import { nameOf, STATES } from "./words";
+
+export const PAGE_SIZE = 10;
+const LOOK_AGAIN_MS = 5_000;
+/** Several changes at once are one look. */
+const GATHER_MS = 300;
+
+export interface Jobs {
+  /** `null` before the first look. */
+  page: JobsPage | null;
+  /** Why the latest look brought nothing. */
+  problem: string | null;
+  /** For a voice: what has ended. */
+  news: string;
+  status: JobState | undefined;
+  skip: number;
+  turnTo(skip: number): void;
+  filter(status: JobState | undefined): void;
+  /** What an order has answered. */
+  update(job: JobAnswer): void;
+  /** A new one: where the list begins. */
+  showFirst(job: JobAnswer): void;
+}
+
+interface Place {
+  status: JobState | undefined;
+  skip: number;
+  /** Looks again. */
+  turn: number;
+}
+
+/** One page of the list, kept up to date by the socket that tells of all jobs. */
+export function useJobs(): Jobs {
+  const [place, setPlace] = useState<Place>({ status: undefined, skip: 0, turn: 0 });
+  const [page, setPage] = useState<JobsPage | null>(null);
+  const [news, setNews] = useState("");
+  const lookAgain = useCallback(() => setPlace((before) => ({ ...before, turn: before.turn + 1 })), []);
+  const problem = useLook(place, setPage, lookAgain);
+  const lookSoon = useSoon(lookAgain);
+  const shown = useRef(page);
+  shown.current = page;
+
+  function update(job: JobAnswer) {
+    const known = shown.current?.jobs.find(({ job_uuid }) => job_uuid === job.job_uuid);
+    const hasMoved = known?.status !== job.status;
+    if (known !== undefined) setPage(withJob(job));
+    if (known !== undefined && hasMoved && isTerminal(job))
+      setNews(`${nameOf(job)}: ${STATES[job.status].label}.`);
+    if (known === undefined || (hasMoved && place.status !== undefined)) lookSoon();
+  }
+
+  useWatch(update);
+  return {
+    page,
+    problem,
+    news,
+    status: place.status,
+    skip: place.skip,
+    update,
+    turnTo: (skip) => setPlace({ ...place, skip }),
+    filter: (status) => setPlace({ ...place, status, skip: 0 }),
+    showFirst: () => setPlace({ status: undefined, skip: 0, turn: place.turn + 1 }),
+  };
+}
+
+const withJob = (job: JobAnswer) => (page: JobsPage | null) =>
+  page && { ...page, jobs: page.jobs.map((each) => (each.job_uuid === job.job_uuid ? job : each)) };
+
+/** One look for each place; after a failure another one. What is known stays meanwhile. */
+function useLook(
+  { status, skip, turn }: Place,
+  setPage: (page: JobsPage) => void,
+  lookAgain: () => void,
+): string | null {
+  const greenroom = useGreenroom();
+  const [problem, setProblem] = useState<string | null>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another turn looks again.
+  useEffect(() => {
+    const abort = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    listJobs(greenroom, { status, skip, limit: PAGE_SIZE, signal: abort.signal }).then(
+      (page) => {
+        if (abort.signal.aborted) return;
+        setProblem(null);
+        setPage(page);
+      },
+      (error: unknown) => {
+        if (abort.signal.aborted) return;
+        setProblem(problemOf(error));
+        timer = setTimeout(lookAgain, LOOK_AGAIN_MS);
+      },
+    );
+    return () => {
+      clearTimeout(timer);
+      abort.abort();
+    };
+  }, [greenroom, status, skip, turn, setPage, lookAgain]);
+  return problem;
+}
+
+function useWatch(update: (job: JobAnswer) => void): void {
+  const greenroom = useGreenroom();
+  const latest = useRef(update);
+  latest.current = update;
+  useEffect(() => {
+    const abort = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    async function watch() {
+      try {
+        for await (const job of watchJobs(greenroom, { signal: abort.signal })) latest.current(job);
+      } catch {
+        // Its patience is over; the looks say what is wrong.
+        if (!abort.signal.aborted) timer = setTimeout(watch, LOOK_AGAIN_MS);
+      }
+    }
+    void watch();
+    return () => {
+      clearTimeout(timer);
+      abort.abort();
+    };
+  }, [greenroom]);
+}
+
+function useSoon(act: () => void): () => void {
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return () => {
+    clearTimeout(timer.current);
+    timer.current = setTimeout(act, GATHER_MS);
+  };
+}
+
+export function problemOf(error: unknown): string {
+  const isAway =
+    error instanceof TypeError || (error instanceof DOMException && error.name === "TimeoutError");
+  return isAway || !(error instanceof Error) ? "The server cannot be reached just now." : error.message;
+}

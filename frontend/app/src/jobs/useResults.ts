@@ -1,0 +1,66 @@
+import type { JobResult } from "@greenroom/client";
+import { job } from "@greenroom/client/jobs";
+import { useGreenroom } from "@greenroom/react";
+import { useEffect, useState } from "react";
+import { problemOf } from "./useJobs";
+
+/** `text`: where the server gives it. */
+export type ResultRow = Omit<JobResult, "embedding"> & { text?: string | null };
+
+export interface ResultsRead {
+  rows: readonly ResultRow[];
+  /** How many rows have which label; `null`: none. Most first. */
+  labels: readonly (readonly [string | null, number])[];
+  count: number;
+  isComplete: boolean;
+  problem: string | null;
+}
+
+/** Kept by the page; the chart counts all of them. */
+export const MAX_ROWS = 100_000;
+/** A table that is painted anew for each row would never be done. */
+const PAINT_EVERY_ROWS = 2_000;
+
+/** The rows of a job that has ended, as they come. Vectors are not kept: they are for programs. */
+export function useResults(id: string): ResultsRead {
+  const greenroom = useGreenroom();
+  const [read, setRead] = useState<ResultsRead>(() => shown(newGathering(), false, null));
+  useEffect(() => {
+    const abort = new AbortController();
+    const gathering = newGathering();
+    const show = (isComplete: boolean, problem: string | null = null) =>
+      abort.signal.aborted || setRead(shown(gathering, isComplete, problem));
+    async function readAll() {
+      for await (const row of job(greenroom, id).results({ signal: abort.signal })) {
+        gather(gathering, row);
+        if (gathering.count % PAINT_EVERY_ROWS === 0) show(false);
+      }
+    }
+    readAll().then(
+      () => show(true),
+      (error: unknown) => show(false, problemOf(error)),
+    );
+    return () => abort.abort();
+  }, [greenroom, id]);
+  return read;
+}
+
+interface Gathering {
+  rows: ResultRow[];
+  labels: Map<string | null, number>;
+  count: number;
+}
+
+const newGathering = (): Gathering => ({ rows: [], labels: new Map(), count: 0 });
+
+function gather(gathering: Gathering, { embedding, ...row }: JobResult): void {
+  gathering.count += 1;
+  if (gathering.rows.length < MAX_ROWS) gathering.rows.push(row);
+  const label = row.label ?? null;
+  if (label !== null || !embedding) gathering.labels.set(label, (gathering.labels.get(label) ?? 0) + 1);
+}
+
+function shown({ rows, labels, count }: Gathering, isComplete: boolean, problem: string | null): ResultsRead {
+  const sorted = [...labels].sort(([, left], [, right]) => right - left);
+  return { rows: rows.slice(), labels: sorted, count, isComplete, problem };
+}

@@ -1,0 +1,349 @@
+import { cleanup, fireEvent, screen, within } from "@testing-library/react";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expectAccessible } from "../../packages/react/tests/world";
+import { COMPLETED, FAILED, jobCard, openJobs, PENDING, PROCESSING, rows } from "./jobs-world";
+import { problem, reportOf, stateOf } from "./models-world";
+
+beforeEach(() => localStorage.clear());
+afterEach(() => {
+  cleanup();
+  vi.unstubAllGlobals();
+});
+
+const write = (text: string) =>
+  fireEvent.change(screen.getByLabelText("Texts, one on each line"), { target: { value: text } });
+const start = () => fireEvent.click(screen.getByRole("button", { name: "Start the job" }));
+const chosen = (name: string, text = "a") =>
+  fireEvent.change(screen.getByLabelText("File"), { target: { files: [new File([text], name)] } });
+const LOADING = reportOf({ state: stateOf("sentiment", { phase: "loading", progress: 45 }) });
+const RESULTS = [
+  { label: "positive", score: 0.99 },
+  { label: "negative", score: 0.8 },
+  { label: "positive", score: 0.7, truncated: true },
+  { error: { code: "invalid-input", message: "The text is empty." } },
+];
+
+test("pasted texts become one job, each line an input, and the field is free for the next", async () => {
+  const { calls, advance } = await openJobs({
+    answer: ({ method }) => (method === "POST" ? Response.json(PENDING, { status: 202 }) : null),
+  });
+  write("Delivery was early.\n\n  The box was crushed.  ");
+  expect(screen.getByText("2 texts")).toBeTruthy();
+  start();
+  await advance(100);
+  const [post] = calls.filter(({ method }) => method === "POST");
+  expect(JSON.parse(String(post?.body))).toMatchObject({
+    inputs: ["Delivery was early.", "The box was crushed."],
+  });
+  expect(screen.getByText(/^Accepted as Job 0b6ad1f4/)).toBeTruthy();
+  expect(screen.getByLabelText<HTMLTextAreaElement>("Texts, one on each line").value).toBe("");
+});
+
+test("nothing is sent without a text, nor twice while it is under way", async () => {
+  const { calls, advance } = await openJobs({
+    answer: ({ method }) => (method === "POST" ? new Promise(() => {}) : null),
+  });
+  const posts = () => calls.filter(({ method }) => method === "POST").length;
+  start();
+  expect(posts()).toBe(0);
+  write("a");
+  start();
+  start();
+  await advance(100);
+  expect(posts()).toBe(1);
+  fireEvent.click(screen.getByRole("button", { name: "Stop" }));
+  await advance(100);
+  expect(screen.queryByText("Handing over…")).toBeNull();
+});
+
+test("what the server refuses is said, the text stays, and pressing again is the same job", async () => {
+  const { calls, advance } = await openJobs({
+    answer: ({ method }) => (method === "POST" ? problem(507, "The disk is full.") : null),
+  });
+  write("a");
+  for (let press = 0; press < 2; press += 1) {
+    start();
+    await advance(100);
+  }
+  expect(screen.getByRole("alert").textContent).toBe("The disk is full.");
+  expect(screen.getByLabelText<HTMLTextAreaElement>("Texts, one on each line").value).toBe("a");
+  const keys = () =>
+    calls.filter(({ method }) => method === "POST").map(({ headers }) => headers.get("Idempotency-Key"));
+  expect([keys().length, new Set(keys()).size]).toEqual([2, 1]);
+  write("b");
+  start();
+  await advance(100);
+  expect(new Set(keys()).size).toBe(2);
+});
+
+test("a dropped file is handed over as it is, with its column", async () => {
+  const { calls, advance } = await openJobs({
+    answer: ({ method }) => (method === "POST" ? Response.json(PENDING, { status: 202 }) : null),
+  });
+  const file = new File(["review\nfine"], "reviews.csv");
+  fireEvent.drop(screen.getByRole("region", { name: "New job" }), { dataTransfer: { files: [file] } });
+  expect(screen.getByText("reviews.csv")).toBeTruthy();
+  fireEvent.change(screen.getByLabelText("Column with the text"), { target: { value: "review" } });
+  start();
+  await advance(100);
+  const [post] = calls.filter(({ method }) => method === "POST");
+  expect([post?.path, post?.body, post?.headers.get("Content-Type")]).toEqual([
+    "/jobs?column=review",
+    file,
+    "text/csv",
+  ]);
+  expect(screen.queryByText("reviews.csv")).toBeNull();
+});
+
+test("a file of another kind is refused before it is sent, and can be removed", async () => {
+  const { calls } = await openJobs();
+  chosen("a.pdf");
+  expect(screen.getByRole("alert").textContent).toBe("A .txt, .csv or .jsonl file is needed.");
+  start();
+  expect(calls.every(({ method }) => method === "GET")).toBe(true);
+  fireEvent.click(screen.getByRole("button", { name: "Remove the file" }));
+  expect(screen.queryByRole("alert")).toBeNull();
+  expect(document.activeElement).toBe(screen.getByLabelText("File"));
+});
+
+test("before the models are ready the page says that jobs are taken, and what each waits for", async () => {
+  const { advance } = await openJobs({ jobs: [PENDING], models: [LOADING] });
+  await advance(300);
+  expect(screen.getByText(/Models are still loading. Jobs are taken now/)).toBeTruthy();
+  expect(jobCard(PENDING).getByText("Waiting")).toBeTruthy();
+  expect(jobCard(PENDING).getByText("Waits for sentiment (45% loaded). It begins by itself.")).toBeTruthy();
+});
+
+test("with several models one can be chosen", async () => {
+  const other = reportOf({ state: stateOf("sentiment") });
+  const { calls, advance } = await openJobs({
+    models: [reportOf(), other],
+    answer: ({ method }) => (method === "POST" ? Response.json(PENDING, { status: 202 }) : null),
+  });
+  fireEvent.change(screen.getByLabelText("Model"), { target: { value: "sentiment" } });
+  write("a");
+  start();
+  await advance(100);
+  expect(JSON.parse(String(calls.find(({ method }) => method === "POST")?.body)).model).toBe("sentiment");
+});
+
+test("progress and the time left move with the socket, and the seconds with the clock", async () => {
+  const { tellJob, advance } = await openJobs({ jobs: [PROCESSING] });
+  const bar = () => jobCard(PROCESSING).getByRole("progressbar").getAttribute("aria-valuenow");
+  expect(bar()).toBe("32");
+  expect(jobCard(PROCESSING).getByText("640 of 2,000 · about 9 sec left")).toBeTruthy();
+  await advance(2_100);
+  expect(jobCard(PROCESSING).getByText("640 of 2,000 · about 7 sec left")).toBeTruthy();
+  await tellJob({ ...PROCESSING, done: 1_000, progress: 50, estimated_seconds: 6 });
+  expect(bar()).toBe("50");
+  expect(jobCard(PROCESSING).getByText("1,000 of 2,000 · about 6 sec left")).toBeTruthy();
+});
+
+test("the end of a job is told to those who do not see it", async () => {
+  const { tellJob } = await openJobs({ jobs: [PROCESSING] });
+  await tellJob({ ...PROCESSING, status: "completed", progress: 100, done: 2_000, estimated_seconds: null });
+  expect(jobCard(PROCESSING).queryByRole("progressbar")).toBeNull();
+  expect(screen.getByText("Job 0b6ad1f4: Completed.").getAttribute("role")).toBe("status");
+});
+
+test("a job of another page appears by itself", async () => {
+  const { server, tellJob, advance } = await openJobs({ jobs: [COMPLETED] });
+  server.jobs = [PENDING, COMPLETED];
+  await tellJob(PENDING);
+  await advance(400);
+  expect(
+    screen.getAllByRole("article").map(({ ariaLabel: _, textContent }) => textContent?.slice(0, 12)),
+  ).toEqual(["Job 0b6ad1f4", "Job 6f0b3f0a"]);
+});
+
+test("without a socket the page looks by itself", async () => {
+  const { server, world, advance } = await openJobs({ jobs: [PROCESSING] });
+  world.seams.openSocket = () => {
+    throw new Error("no sockets here");
+  };
+  for (const socket of world.sockets) socket.drop(1006);
+  server.jobs = [{ ...PROCESSING, done: 1_000, progress: 50 }];
+  await advance(3_000);
+  expect(jobCard(PROCESSING).getByRole("progressbar").getAttribute("aria-valuenow")).toBe("50");
+});
+
+test("a server that cannot be reached is said, and looked at again", async () => {
+  const { server, advance } = await openJobs({ answer: () => problem(503, "The store cannot be opened.") });
+  expect(screen.getByText(/The store cannot be opened. The next look comes by itself/)).toBeTruthy();
+  server.answer = () => null;
+  server.jobs = [COMPLETED];
+  await advance(6_000);
+  expect(jobCard(COMPLETED).getByText("Completed")).toBeTruthy();
+});
+
+test("the list is filtered by state on the server, and turned page by page", async () => {
+  const { server, calls, advance } = await openJobs({ jobs: [COMPLETED] });
+  server.total = 23;
+  fireEvent.change(screen.getByLabelText("Show"), { target: { value: "failed" } });
+  await advance(100);
+  expect(calls.at(-1)?.path).toBe("/jobs?status=failed&skip=0&limit=10");
+  const pages = within(screen.getByRole("navigation", { name: "Pages of jobs" }));
+  fireEvent.click(pages.getByRole("button", { name: "Previous" }));
+  fireEvent.click(pages.getByRole("button", { name: "Next" }));
+  await advance(100);
+  expect(calls.at(-1)?.path).toBe("/jobs?status=failed&skip=10&limit=10");
+  expect(pages.getByText("11–20 of 23")).toBeTruthy();
+});
+
+test("a waiting job is cancelled, and then tried again", async () => {
+  const cancelled = { ...PENDING, status: "cancelled" } as const;
+  const { calls, advance } = await openJobs({
+    jobs: [PENDING],
+    answer: ({ method }) =>
+      method === "DELETE" ? Response.json(cancelled) : method === "POST" ? Response.json(PENDING) : null,
+  });
+  fireEvent.click(jobCard(PENDING).getByRole("button", { name: /^Cancel/ }));
+  await advance(100);
+  expect(jobCard(PENDING).getByText("Cancelled")).toBeTruthy();
+  fireEvent.click(jobCard(PENDING).getByRole("button", { name: /^Try again/ }));
+  await advance(100);
+  expect(jobCard(PENDING).getByText("Waiting")).toBeTruthy();
+  expect(
+    calls.filter(({ method }) => method !== "GET").map(({ method, path }) => `${method} ${path}`),
+  ).toEqual([`DELETE /jobs/${PENDING.job_uuid}`, `POST /jobs/${PENDING.job_uuid}/retry`]);
+});
+
+test("an order that is refused says why", async () => {
+  const { advance } = await openJobs({
+    jobs: [FAILED],
+    answer: ({ method }) => (method === "POST" ? problem(409, "The job has not ended.") : null),
+  });
+  fireEvent.click(jobCard(FAILED).getByRole("button", { name: /^Try again/ }));
+  await advance(100);
+  expect(jobCard(FAILED).getByText("The job has not ended.")).toBeTruthy();
+});
+
+test("a failed job says why, and lines that were no input are told by their number", async () => {
+  const bad = { bad_lines: [{ line: 7, message: "is not UTF-8" }], bad_line_count: 300 };
+  await openJobs({ jobs: [{ ...FAILED, ...bad }] });
+  expect(jobCard(FAILED).getByText(/^The worker that ran it ended/)).toBeTruthy();
+  expect(jobCard(FAILED).getByText("300 lines were left out")).toBeTruthy();
+  expect(jobCard(FAILED).getByText("Line 7").parentElement?.textContent).toBe("Line 7 is not UTF-8.");
+  expect(jobCard(FAILED).getByText("These are the first 1.")).toBeTruthy();
+});
+
+async function openResults(results: object[] = RESULTS) {
+  const job = { ...COMPLETED, total: results.length, done: results.length };
+  const all = await openJobs({
+    jobs: [job],
+    answer: ({ path }) => (path.includes("/results") ? rows(...results) : null),
+  });
+  fireEvent.click(jobCard(job).getByRole("button", { name: /^Show results/ }));
+  await all.advance(100);
+  const cells = () =>
+    jobCard(job)
+      .getAllByRole("row")
+      .slice(1)
+      .map((row) => [...row.children].map(({ textContent }) => textContent));
+  return { ...all, card: jobCard(job), cells };
+}
+
+test("results are a table and a chart of the labels", async () => {
+  const { card, cells } = await openResults();
+  expect(cells()).toEqual([
+    ["1", "Positive", "99%", ""],
+    ["2", "Negative", "80%", ""],
+    ["3", "Positive", "70%", "Its end was left out: the text is longer than the model reads."],
+    ["4", "–", "–", "The text is empty."],
+  ]);
+  const bars = within(card.getByRole("list", { name: "Labels" })).getAllByRole("listitem");
+  expect(bars.map(({ textContent }) => textContent)).toEqual([
+    "Positive250%",
+    "Negative125%",
+    "No result125%",
+  ]);
+  expect(bars.map((bar) => bar.querySelector("rect")?.getAttribute("width"))).toEqual(["100%", "50%", "50%"]);
+});
+
+test("results are filtered by label", async () => {
+  const { card, cells } = await openResults();
+  const choose = (name: string) => {
+    const field = card.getByLabelText<HTMLSelectElement>("Label");
+    const option = within(field).getByRole<HTMLOptionElement>("option", { name });
+    fireEvent.change(field, { target: { value: option.value } });
+  };
+  choose("Positive");
+  expect(cells().map(([index]) => index)).toEqual(["1", "3"]);
+  choose("No result");
+  expect(cells().map(([index]) => index)).toEqual(["4"]);
+});
+
+test("results are filtered by text where the texts are known", async () => {
+  const { card, cells } = await openResults(RESULTS.map((row, index) => ({ ...row, text: `Text ${index}` })));
+  fireEvent.change(card.getByLabelText("Text contains"), { target: { value: "TEXT 2" } });
+  expect(cells().map(([, text]) => text)).toEqual(["Text 2"]);
+  fireEvent.change(card.getByLabelText("Text contains"), { target: { value: "nowhere" } });
+  expect(card.getByText("No row to show.")).toBeTruthy();
+});
+
+test("the texts that were pasted here stand beside their results", async () => {
+  const done = { ...PENDING, status: "completed", done: 2, total: 2 } as const;
+  const { server, advance } = await openJobs({
+    answer: ({ method, path }) =>
+      method === "POST"
+        ? Response.json(PENDING)
+        : path.includes("/results")
+          ? rows(...RESULTS.slice(0, 2))
+          : null,
+  });
+  write("one\ntwo");
+  server.jobs = [done];
+  start();
+  await advance(100);
+  fireEvent.click(jobCard(done).getByRole("button", { name: /^Show results/ }));
+  await advance(100);
+  expect(screen.getByRole("row", { name: /two/ }).textContent).toBe("2twoNegative80%");
+});
+
+test("a hundred rows are shown page by page", async () => {
+  const { card, cells } = await openResults(Array.from({ length: 60 }, () => RESULTS[0] as object));
+  expect(cells()).toHaveLength(25);
+  const pages = within(card.getByRole("navigation", { name: "Pages of results" }));
+  fireEvent.click(pages.getByRole("button", { name: "Next" }));
+  fireEvent.click(pages.getByRole("button", { name: "Next" }));
+  expect(cells().map(([index]) => index)).toEqual(Array.from({ length: 10 }, (_, row) => `${row + 51}`));
+});
+
+test("results that cannot be read say why", async () => {
+  const { advance } = await openJobs({
+    jobs: [COMPLETED],
+    answer: ({ path }) => (path.includes("/results") ? problem(404, "Job not found") : null),
+  });
+  fireEvent.click(jobCard(COMPLETED).getByRole("button", { name: /^Show results/ }));
+  await advance(100);
+  expect(screen.getByRole("alert").textContent).toBe("Job not found");
+});
+
+test("results are downloaded from the server in three formats", async () => {
+  await openJobs({ jobs: [COMPLETED] });
+  const hrefs = jobCard(COMPLETED)
+    .getAllByRole("link")
+    .map((link) => link.getAttribute("href"));
+  const base = `http://here/jobs/${COMPLETED.job_uuid}/results?format=`;
+  expect(hrefs).toEqual([`${base}csv`, `${base}json`, `${base}jsonl`]);
+});
+
+test("an empty list says so", async () => {
+  await openJobs();
+  expect(screen.getByText("There is no job yet.")).toBeTruthy();
+});
+
+test("the page with everything on it is accessible", async () => {
+  const bad = { bad_lines: [{ line: 7, message: "is not UTF-8" }], bad_line_count: 1 };
+  const { page, server, advance } = await openJobs({
+    jobs: [PENDING, { ...PROCESSING, ...bad, job_uuid: "another-job" }, FAILED, COMPLETED],
+    models: [reportOf(), LOADING],
+    answer: ({ path }) => (path.includes("/results") ? rows(...RESULTS) : null),
+  });
+  server.total = 40;
+  fireEvent.click(jobCard(COMPLETED).getByRole("button", { name: /^Show results/ }));
+  chosen("a.csv");
+  await advance(6_000);
+  for (const details of page.container.querySelectorAll("details")) details.open = true;
+  await expectAccessible(page.container);
+});
