@@ -101,7 +101,9 @@ test("a file of another kind is refused before it is sent, and can be removed", 
   expect(screen.getByRole("alert").textContent).toBe("A .txt, .csv or .jsonl file is needed.");
   start();
   expect(calls.every(({ method }) => method === "GET")).toBe(true);
-  fireEvent.click(screen.getByRole("button", { name: "Remove the file" }));
+  const remove = screen.getByRole("button", { name: "Remove the file" });
+  remove.focus();
+  fireEvent.click(remove);
   expect(screen.queryByRole("alert")).toBeNull();
   expect(document.activeElement).toBe(screen.getByLabelText("File"));
 });
@@ -206,6 +208,22 @@ test("a waiting job is cancelled, and then tried again", async () => {
   expect(
     calls.filter(({ method }) => method !== "GET").map(({ method, path }) => `${method} ${path}`),
   ).toEqual([`DELETE /jobs/${PENDING.job_uuid}`, `POST /jobs/${PENDING.job_uuid}/retry`]);
+});
+
+test("the focus stays on a card whose button was pressed", async () => {
+  const cancelling = { ...PROCESSING, cancelling: true };
+  const { advance, tellJob } = await openJobs({
+    jobs: [PROCESSING],
+    answer: ({ method }) => (method === "DELETE" ? Response.json(cancelling, { status: 202 }) : null),
+  });
+  const cancel = jobCard(PROCESSING).getByRole("button", { name: /^Cancel/ });
+  cancel.focus();
+  fireEvent.click(cancel);
+  await advance(100);
+  expect(jobCard(PROCESSING).getByText("Being cancelled")).toBeTruthy();
+  expect(document.activeElement).toBe(jobCard(PROCESSING).getByRole("contentinfo"));
+  await tellJob({ ...PROCESSING, status: "cancelled" });
+  jobCard(PROCESSING).getByRole("button", { name: /^Try again/ });
 });
 
 test("an order that is refused says why", async () => {

@@ -1,4 +1,4 @@
-import { useId, useRef } from "react";
+import { useEffect, useId, useRef } from "react";
 import { bytes } from "./words";
 
 interface FileFieldProps {
@@ -10,28 +10,25 @@ interface FileFieldProps {
 
 export function FileField({ file, column, onFile, onColumn }: FileFieldProps) {
   const ids = { file: useId(), hint: useId(), column: useId() };
-  const field = useRef<HTMLInputElement>(null);
-  function remove() {
-    if (field.current) field.current.value = "";
-    onFile(null);
-    field.current?.focus();
-  }
+  const place = useFocusKept(file === null);
   return (
     <>
-      <p className="field-row">
-        <label htmlFor={ids.file}>File</label>
-        <input
-          ref={field}
-          id={ids.file}
-          type="file"
-          accept=".txt,.csv,.jsonl,.ndjson"
-          aria-describedby={ids.hint}
-          onChange={(event) => onFile(event.target.files?.[0])}
-        />
-        {file !== null && (
+      <p className="field-row" ref={place}>
+        {file === null ? (
+          <>
+            <label htmlFor={ids.file}>File</label>
+            <input
+              id={ids.file}
+              type="file"
+              accept=".txt,.csv,.jsonl,.ndjson"
+              aria-describedby={ids.hint}
+              onChange={(event) => onFile(event.target.files?.[0])}
+            />
+          </>
+        ) : (
           <span>
             <b>{file.name}</b>, {bytes(file.size)}{" "}
-            <button type="button" className="plain" onClick={remove}>
+            <button type="button" className="plain" onClick={() => onFile(null)}>
               Remove the file
             </button>
           </span>
@@ -54,4 +51,17 @@ export function FileField({ file, column, onFile, onColumn }: FileFieldProps) {
       )}
     </>
   );
+}
+
+/** The field and the name of its file take each other's place: the focus goes to the one that is there. */
+function useFocusKept(isEmpty: boolean) {
+  const place = useRef<HTMLParagraphElement>(null);
+  const wasEmpty = useRef(isEmpty);
+  useEffect(() => {
+    const hasChanged = wasEmpty.current !== isEmpty;
+    wasEmpty.current = isEmpty;
+    if (hasChanged && document.activeElement === document.body)
+      place.current?.querySelector<HTMLElement>("input, button")?.focus();
+  }, [isEmpty]);
+  return place;
 }

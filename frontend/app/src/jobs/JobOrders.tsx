@@ -1,7 +1,7 @@
 import type { JobAnswer } from "@greenroom/client";
 import { isTerminal, type Job, job as jobOf } from "@greenroom/client/jobs";
 import { useGreenroom } from "@greenroom/react";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { problemOf } from "./useJobs";
 import { nameOf } from "./words";
 
@@ -16,6 +16,7 @@ const FORMATS = { csv: "CSV", json: "JSON", jsonl: "JSON Lines" } as const;
 /** What a person can ask of one job. */
 export function JobOrders({ job, onChange, results }: JobOrdersProps) {
   const { isBusy, problem, give } = useOrder(onChange);
+  const place = useFocusKept(job);
   const handle = jobOf(useGreenroom(), job.job_uuid);
   const whose = <span className="off-screen">{nameOf(job)}</span>;
   const button = (text: string, order: (handle: Job) => Promise<JobAnswer>) => (
@@ -29,7 +30,7 @@ export function JobOrders({ job, onChange, results }: JobOrdersProps) {
     </button>
   );
   return (
-    <footer className="orders">
+    <footer className="orders" ref={place} tabIndex={-1}>
       <div className="order-buttons">
         {results && (
           <button
@@ -61,6 +62,24 @@ export function JobOrders({ job, onChange, results }: JobOrdersProps) {
       </div>
     </footer>
   );
+}
+
+/** An order that was carried out takes its button away: the focus goes to the next one, or to their place. */
+function useFocusKept({ status, cancelling }: JobAnswer) {
+  const place = useRef<HTMLElement>(null);
+  const hadFocus = useRef(false);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another state has other buttons.
+  useEffect(() => {
+    if (hadFocus.current && document.activeElement === document.body)
+      (place.current?.querySelector("button") ?? place.current)?.focus();
+    const mine = place.current;
+    const look = () => {
+      hadFocus.current = mine?.contains(document.activeElement) ?? false;
+    };
+    document.addEventListener("focusin", look);
+    return () => document.removeEventListener("focusin", look);
+  }, [status, cancelling]);
+  return place;
 }
 
 /** One at a time: a press while another order is under way does nothing. */
