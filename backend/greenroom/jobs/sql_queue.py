@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, delete, desc, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, desc, func, insert, or_, select, true, update
 from sqlmodel import Session
 
 from greenroom.errors import (
@@ -31,6 +31,7 @@ from greenroom.store.database import Database
 from greenroom.store.tables import ChunkRow, JobKeyRow, JobRow
 
 MAX_PENDING = 100_000
+COUNTED_SECONDS = 1.0
 CHUNKS_AT_A_TIME = 50
 """Read from the database for one stretch of results."""
 
@@ -38,6 +39,16 @@ _JOBS, _KEYS, _CHUNKS = JobRow.__table__, JobKeyRow.__table__, ChunkRow.__table_
 _OWN = ("model", "total", "done", "attempts", "created_at", "started_at", "finished_at", "retry_at",
         "cancelling", "bad_line_count", "version", "label", "score", "changes")  # fmt: skip
 """Members of a job that are columns of the same name."""
+
+# Statements that are run for each job: making one anew costs as much as running it.
+_ROW = select(_JOBS).where(_JOBS.c.id == bindparam("which"))
+_ROW_TO_CHANGE = _ROW.with_for_update()
+_CHANGE = update(_JOBS).where(_JOBS.c.id == bindparam("which"))
+_ACCEPT = insert(_JOBS)
+_KEEP_CHUNK = insert(_CHUNKS).values(
+    job_number=select(_JOBS.c.number).where(_JOBS.c.id == bindparam("of")).scalar_subquery()
+)
+_PENDING = select(func.count()).select_from(_JOBS).where(_JOBS.c.state == JobState.PENDING)
 _lines = msgspec.json.Decoder(tuple[BadLine, ...])
 
 
@@ -48,6 +59,8 @@ class SqlQueue:
         self._database = database
         self._folder = folder
         self._max_pending = max_pending
+        self._pending = (-COUNTED_SECONDS, 0)
+        """When jobs that wait were counted, and how many there are since."""
         self._changes = 0
         self._woken = asyncio.Event()
 
@@ -115,13 +128,15 @@ class SqlQueue:
     async def heartbeat(self, claims: Sequence[Claim], lease_seconds: float, now: float) -> Sequence[Claim]:
         def work(session: Session) -> Sequence[Claim]:
             held: list[Claim] = []
+            rows: list[Row] = []
             for claim in claims:
                 try:
                     row = rules.held(self._row(session, claim.job.id, to_change=True), claim, lease_seconds, now)
                 except (LeaseLostError, JobNotFoundError):
                     continue
-                self._put(session, row)
+                rows.append(row)
                 held.append(replace(claim, job=row.job, lease_until=row.lease_until or now))
+            self._put_all(session, rows)
             return held
 
         return await self._database.write(work)
@@ -172,12 +187,20 @@ class SqlQueue:
         known = self._with_key(session, new, now)
         if known is not None:
             return known, False
-        pending = select(func.count()).select_from(_JOBS).where(_JOBS.c.state == JobState.PENDING)
-        if session.execute(pending).scalar_one() >= self._max_pending:
+        if self._pending_now(session, now) >= self._max_pending:
             raise OverloadedError(f"{self._max_pending} jobs wait already. Try again later.", 30)
         row = rules.accepted(new, now)
-        session.execute(insert(_JOBS).values(id=row.job.id, **self._values(row)))
+        session.execute(_ACCEPT, {"id": row.job.id} | self._values(row))
         return row.job, True
+
+    def _pending_now(self, session: Session, now: float) -> int:
+        """How many jobs wait, as counted a moment ago and with what was accepted here since: a hundred thousand are
+        not counted for each one more. Called by the one thread that writes."""
+        counted_at, count = self._pending
+        if not counted_at <= now < counted_at + COUNTED_SECONDS:
+            counted_at, count = now, session.execute(_PENDING).scalar_one()
+        self._pending = (counted_at, count + 1)
+        return count
 
     def _with_key(self, session: Session, new: NewJob, now: float) -> Job | None:
         """The job that this key stands for; else note that it stands for `new`."""
@@ -202,13 +225,15 @@ class SqlQueue:
             for row in self._due(session, and_(state, which), limit)
         ]  # fmt: skip
         claims: list[Claim] = []
+        changed: list[Row] = []
         for row in sorted(due, key=lambda row: -row.job.priority):
             if len(claims) == limit:
                 break
             row = rules.claimed(row, worker, lease_seconds, now)
-            self._put(session, row)
+            changed.append(row)
             if row.job.state is JobState.PROCESSING and row.lease_until is not None:
                 claims.append(Claim(row.job, row.fence, row.lease_until, row.inputs, row.file))
+        self._put_all(session, changed)
         return claims
 
     def _due(self, session: Session, which: ColumnElement[bool], limit: int) -> list[Row]:
@@ -218,18 +243,16 @@ class SqlQueue:
 
     def _save(self, session: Session, claim: Claim, chunk: Chunk, now: float) -> Job:
         row = self._row(session, claim.job.id, to_change=True)
+        done = row.job.done
         try:
             row = rules.saved(row, claim, chunk, now)
         except JobCancelledError:
             return self._put(session, rules.cancelled_for(row, claim, now))
-        number = self._number(session, claim.job.id)
-        there = select(_CHUNKS.c.start).where(_CHUNKS.c.job_number == number, _CHUNKS.c.start == chunk.start)
-        if session.execute(there).first() is None:
-            session.execute(
-                insert(_CHUNKS).values(
-                    job_number=number, start=chunk.start, rows=msgspec.json.encode(chunk.rows), version=chunk.version
-                )
-            )
+        if chunk.start >= done:  # else it is there already
+            session.execute(_KEEP_CHUNK, {
+                "of": claim.job.id, "start": chunk.start, "rows": msgspec.json.encode(chunk.rows),
+                "version": chunk.version,
+            })  # fmt: skip
         return self._put(session, row)
 
     async def _change(self, id_: str, rule: Callable[[Row], Row]) -> Job:
@@ -243,8 +266,7 @@ class SqlQueue:
 
     def _row(self, session: Session, id_: str, *, to_change: bool = False) -> Row:
         """Raises JobNotFoundError."""
-        wanted: Select[Any] = select(_JOBS).where(_JOBS.c.id == id_)
-        found = session.execute(wanted.with_for_update() if to_change else wanted).mappings().one_or_none()
+        found = session.execute(_ROW_TO_CHANGE if to_change else _ROW, {"which": id_}).mappings().one_or_none()
         if found is None:
             raise JobNotFoundError
         return self._read(found)
@@ -256,8 +278,13 @@ class SqlQueue:
         return number
 
     def _put(self, session: Session, row: Row) -> Job:
-        session.execute(update(_JOBS).where(_JOBS.c.id == row.job.id).values(**self._values(row, inputs=False)))
+        session.execute(_CHANGE, self._values(row, inputs=False) | {"which": row.job.id})
         return row.job
+
+    def _put_all(self, session: Session, rows: Sequence[Row]) -> None:
+        if rows:
+            changes = [self._values(row, inputs=False) | {"which": row.job.id} for row in rows]
+            session.connection().execute(_CHANGE, changes)
 
     def _values(self, row: Row, *, inputs: bool = True) -> dict[str, Any]:
         job, fault = row.job, row.job.fault
