@@ -76,6 +76,19 @@ test("what the server refuses is said, the text stays, and pressing again is the
   expect(new Set(keys()).size).toBe(2);
 });
 
+test("the same texts, once they are a job, are another job when they are sent again", async () => {
+  const { calls, advance } = await openJobs({
+    answer: ({ method }) => (method === "POST" ? Response.json(PENDING, { status: 202 }) : null),
+  });
+  for (let time = 0; time < 2; time += 1) {
+    write("a");
+    start();
+    await advance(100);
+  }
+  const posts = calls.filter(({ method }) => method === "POST");
+  expect(new Set(posts.map(({ headers }) => headers.get("Idempotency-Key"))).size).toBe(2);
+});
+
 test("a dropped file is handed over as it is, with its column", async () => {
   const { calls, advance } = await openJobs({
     answer: ({ method }) => (method === "POST" ? Response.json(PENDING, { status: 202 }) : null),
@@ -114,6 +127,13 @@ test("before the models are ready the page says that jobs are taken, and what ea
   expect(screen.getByText(/Models are still loading. Jobs are taken now/)).toBeTruthy();
   expect(jobCard(PENDING).getByText("Waiting")).toBeTruthy();
   expect(jobCard(PENDING).getByText("Waits for sentiment (45% loaded). It begins by itself.")).toBeTruthy();
+});
+
+test("a model that nobody has asked for yet is said to be loaded for the job", async () => {
+  const state = stateOf("sentiment", { phase: "queued", progress: 0, required: false });
+  await openJobs({ jobs: [PENDING], models: [reportOf({ state, resident: false })] });
+  expect(jobCard(PENDING).getByText("Waits for sentiment, which is loaded on first use.")).toBeTruthy();
+  expect(screen.queryByText(/Models are still loading/)).toBeNull();
 });
 
 test("with several models one can be chosen", async () => {
@@ -170,8 +190,11 @@ test("without a socket the page looks by itself", async () => {
 });
 
 test("a server that cannot be reached is said, and looked at again", async () => {
-  const { server, advance } = await openJobs({ answer: () => problem(503, "The store cannot be opened.") });
+  const { server, advance, world } = await openJobs({
+    answer: () => problem(503, "The store cannot be opened."),
+  });
   expect(screen.getByText(/The store cannot be opened. The next look comes by itself/)).toBeTruthy();
+  for (const socket of world.sockets) socket.say({ type: "ping", at: "" });
   server.answer = () => null;
   server.jobs = [COMPLETED];
   await advance(6_000);
@@ -190,6 +213,9 @@ test("the list is filtered by state on the server, and turned page by page", asy
   await advance(100);
   expect(calls.at(-1)?.path).toBe("/jobs?status=failed&skip=10&limit=10");
   expect(pages.getByText("11–20 of 23")).toBeTruthy();
+  fireEvent.change(screen.getByLabelText("Show"), { target: { value: "" } });
+  await advance(100);
+  expect(calls.at(-1)?.path).toBe("/jobs?skip=0&limit=10");
 });
 
 test("a waiting job is cancelled, and then tried again", async () => {
@@ -278,6 +304,12 @@ test("results are a table and a chart of the labels", async () => {
   expect(bars.map((bar) => bar.querySelector("rect")?.getAttribute("width"))).toEqual(["100%", "50%", "50%"]);
 });
 
+test("the chart begins with the most frequent label", async () => {
+  const { card } = await openResults([RESULTS[1], RESULTS[0], RESULTS[0]] as object[]);
+  const bars = within(card.getByRole("list", { name: "Labels" })).getAllByRole("listitem");
+  expect(bars.map(({ textContent }) => textContent)).toEqual(["Positive266.7%", "Negative133.3%"]);
+});
+
 test("results are filtered by label", async () => {
   const { card, cells } = await openResults();
   const choose = (name: string) => {
@@ -318,13 +350,17 @@ test("the texts that were pasted here stand beside their results", async () => {
   expect(screen.getByRole("row", { name: /two/ }).textContent).toBe("2twoNegative80%");
 });
 
-test("a hundred rows are shown page by page", async () => {
-  const { card, cells } = await openResults(Array.from({ length: 60 }, () => RESULTS[0] as object));
+test("many rows are shown page by page, and another filter begins at the first", async () => {
+  const { card, cells } = await openResults(
+    Array.from({ length: 60 }, (_, row) => RESULTS[row % 2] as object),
+  );
   expect(cells()).toHaveLength(25);
   const pages = within(card.getByRole("navigation", { name: "Pages of results" }));
-  fireEvent.click(pages.getByRole("button", { name: "Next" }));
-  fireEvent.click(pages.getByRole("button", { name: "Next" }));
+  const next = pages.getByRole("button", { name: "Next" });
+  for (let press = 0; press < 3; press += 1) fireEvent.click(next);
   expect(cells().map(([index]) => index)).toEqual(Array.from({ length: 10 }, (_, row) => `${row + 51}`));
+  fireEvent.change(card.getByLabelText("Label"), { target: { value: "negative" } });
+  expect(cells()[0]?.[0]).toBe("2");
 });
 
 test("results that cannot be read say why", async () => {
