@@ -83,6 +83,14 @@ class DType(StrEnum):
     FLOAT16 = "float16"
 
 
+class JobState(StrEnum):
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
 @dataclass(frozen=True)
 class ModelSpec:
     """What an operator configured under one name."""

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from greenroom.jobs.seam import Job, JobState
 from greenroom.protocol.answers import Cell
-from greenroom.protocol.base import Message, timestamp
+from greenroom.protocol.base import Message
+from greenroom.words import JobState
 
 MAX_JOB_INPUTS = 10_000
 """In one JSON body; more of them are sent as a file."""
@@ -20,7 +19,8 @@ MAX_BAD_LINES = 100
 
 Priority = Annotated[int, Field(ge=-MAX_PRIORITY, le=MAX_PRIORITY)]
 _Text = Annotated[str, Field(json_schema_extra={"minLength": 1})]
-_Some = Field(fail_fast=True, max_length=MAX_JOB_INPUTS, json_schema_extra={"minItems": 1})
+# As in `answers`: bounds are checked at the endpoint. The body is bounded in bytes before.
+_Some = Field(fail_fast=True, json_schema_extra={"minItems": 1, "maxItems": MAX_JOB_INPUTS})
 
 
 class JobRequest(Message):
@@ -105,34 +105,3 @@ class JobResult(Message):
     """The text was longer than the model's window and was cut."""
     error: JobError | None = None
     """This input has no result; the others have."""
-
-
-def job_answer(job: Job, now: float) -> JobAnswer:
-    """`job` as a client sees it at `now`, in unix seconds."""
-    return JobAnswer(
-        job_uuid=job.id, status=job.state, model=job.model, model_version=job.version,
-        result_label=job.label, result_score=job.score, progress=_progress(job), total=job.total, done=job.done,
-        estimated_seconds=_estimate(job, now), attempts=job.attempts, created_at=timestamp(job.created_at),
-        started_at=_when(job.started_at), finished_at=_when(job.finished_at), retry_at=_when(job.retry_at),
-        cancelling=job.cancelling,
-        error=JobError(code=job.fault.code, message=job.fault.message) if job.fault else None,
-        bad_lines=tuple(JobLine(line=bad.line, message=bad.message) for bad in job.bad_lines[:MAX_BAD_LINES]),
-        bad_line_count=max(job.bad_line_count, len(job.bad_lines)),
-    )  # fmt: skip
-
-
-def _progress(job: Job) -> int:
-    if job.state is JobState.COMPLETED:
-        return 100
-    return min(99, 100 * job.done // job.total) if job.total else 0
-
-
-def _estimate(job: Job, now: float) -> int | None:
-    """A job that was interrupted counts the interruption: it may well be interrupted again."""
-    if job.is_terminal or job.started_at is None or not job.done or now <= job.started_at:
-        return None
-    return max(1, math.ceil((job.total - job.done) * (now - job.started_at) / job.done))
-
-
-def _when(at: float | None) -> str | None:
-    return None if at is None else timestamp(at)

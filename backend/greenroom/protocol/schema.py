@@ -11,10 +11,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from greenroom.jobs.seam import JobState
 from greenroom.protocol import answers, jobs, problems, snapshot, socket
 from greenroom.protocol.base import PROTOCOL_VERSION, SUBPROTOCOL
-from greenroom.words import ErrorCode
+from greenroom.words import ErrorCode, JobState
 
 MESSAGES: tuple[type[BaseModel], ...] = (
     snapshot.InitState, socket.Hello, socket.Event, socket.Ping, socket.Draining, socket.ErrorFrame, socket.Pong,

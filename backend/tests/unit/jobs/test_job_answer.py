@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from greenroom.jobs.answer import job_answer
 from greenroom.jobs.seam import BadLine, Job, JobFault, JobState
-from greenroom.protocol.jobs import MAX_BAD_LINES, job_answer
+from greenroom.protocol.jobs import MAX_BAD_LINES
 
 NOW = 1_800_000_000.0
 HALF_DONE = Job(
