@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -11,7 +12,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from greenroom.protocol.base import Message
-from greenroom.settings import Settings
 from greenroom.words import (
     BodyTooSlowError,
     InputFault,
@@ -39,7 +39,7 @@ async def read_json(request: Request, model: type[M]) -> M:
     Raises UnsupportedMediaTypeError (415), PayloadTooLargeError (413), BodyTooSlowError (408),
     InvalidInputError (422, a fault each)."""
     _require_plain_json(request)
-    body = await _read_body(request, request.app.state.greenroom.settings)
+    body = await _read_body(request)
     request.scope[BODY_READ] = True
     try:
         return model.model_validate_json(body)
@@ -50,31 +50,55 @@ async def read_json(request: Request, model: type[M]) -> M:
 
 
 def _require_plain_json(request: Request) -> None:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = media_type_of(request)
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise UnsupportedMediaTypeError(f"Send the body as application/json, not {media_type or 'without a type'!r}.")
-    # Not unpacked, ever: a few kilobytes can unpack to gigabytes.
+    require_not_packed(request)
+
+
+def media_type_of(request: Request) -> str:
+    """Of the body, in lower case and without parameters; empty when it is not said."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def require_not_packed(request: Request) -> None:
+    """Bodies are not unpacked, ever: a few kilobytes can unpack to gigabytes. Raises UnsupportedMediaTypeError."""
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise UnsupportedMediaTypeError("Send the body as it is, without a Content-Encoding.")
 
 
-async def _read_body(request: Request, settings: Settings) -> bytes:
-    limit, seconds = settings.max_body_bytes, settings.body_timeout_seconds
-    too_large = PayloadTooLargeError(f"A body may have {limit} bytes. Send fewer or shorter texts per call.")
-    if _declared_bytes(request) > limit:
-        raise too_large
+async def _read_body(request: Request) -> bytes:
+    settings = request.app.state.greenroom.settings
     body = bytearray()
+
+    async def keep(chunk: bytes) -> None:
+        body.extend(chunk)
+
+    too_large = f"A body may have {settings.max_body_bytes} bytes. Send fewer or shorter texts per call."
+    await receive_body(request, keep, settings.max_body_bytes, settings.body_timeout_seconds, too_large)
+    return bytes(body)
+
+
+async def receive_body(
+    request: Request, keep: Callable[[bytes], Awaitable[None]], most_bytes: int, seconds: float, too_large: str
+) -> None:
+    """Give the body to `keep`, piece by piece, none of it twice. `too_large`: what to say of one of more bytes.
+
+    Raises PayloadTooLargeError (413), BodyTooSlowError (408), InvalidInputError (422) when it ends too soon."""
+    received = 0
+    if _declared_bytes(request) > most_bytes:
+        raise PayloadTooLargeError(too_large)
     try:
         async with asyncio.timeout(seconds):
             async for chunk in request.stream():
-                body += chunk
-                if len(body) > limit:
-                    raise too_large
+                received += len(chunk)
+                if received > most_bytes:
+                    raise PayloadTooLargeError(too_large)
+                await keep(chunk)
     except ClientDisconnect as error:
         raise InvalidInputError("The connection ended before the body was complete.") from error
     except TimeoutError as error:
         raise BodyTooSlowError(f"The body was not complete after {seconds:g} s.") from error
-    return bytes(body)
 
 
 def _declared_bytes(request: Request) -> int:

@@ -26,13 +26,13 @@ from greenroom.words import UpgradeRequiredError
 _SOCKET = "/ws/init/{client_id}"
 
 
-async def _upgrade_required(request: Request) -> Response:
+async def upgrade_required(request: Request) -> Response:
     """A proxy that passes no Upgrade turns a handshake into a plain GET; a 404 would mislead its operator."""
     raise UpgradeRequiredError("This address speaks WebSocket; behind a proxy pass Upgrade and Connection.")
 
 
 ROUTES: tuple[BaseRoute, ...] = (
-    WebSocketRoute(_SOCKET, init_socket), Route(_SOCKET, _upgrade_required), *readiness.ENDPOINTS, *models.ENDPOINTS,
+    WebSocketRoute(_SOCKET, init_socket), Route(_SOCKET, upgrade_required), *readiness.ENDPOINTS, *models.ENDPOINTS,
     *refused.ENDPOINTS, *metrics.ENDPOINTS,
 )  # fmt: skip
 

@@ -1,4 +1,5 @@
 """`WS /ws/init/{client_id}`: the endpoint. What is sent is the hub's business; here the client is let in, and read.
+The sockets of jobs let in and read in the same way.
 
 The reading exists so that a client who leaves is noticed, and so that one who talks too much, or nonsense, is told.
 Connections are kept by connection, never by `client_id`: a reconnect cannot unregister its successor.
@@ -21,6 +22,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from greenroom.protocol.base import SUBPROTOCOL
 from greenroom.protocol.socket import CloseCode, ErrorFrame
 from greenroom.serving.greenroom import Greenroom
+from greenroom.settings import Settings
 from greenroom.web.hub import MAX_MESSAGE_BYTES, Hub
 from greenroom.web.line import PUSH_EXTENSION, AsgiLine, Line
 from greenroom.web.origin import origin_is_allowed
@@ -38,25 +40,30 @@ async def init_socket(socket: WebSocket) -> None:
     greenroom: Greenroom = socket.app.state.greenroom
     hub: Hub = socket.app.state.greenroom_hub
     try:
+        subprotocol = subprotocol_of(socket, greenroom.settings)
         scope = _admit(socket, greenroom)
         with hub.seat(address_of(socket)):
-            subprotocol = SUBPROTOCOL if socket.scope.get("subprotocols") else None
             await socket.accept(subprotocol)
             await _converse(socket, hub, scope)
     except GreenroomError as error:
-        await socket.send_denial_response(await _refusal(socket, error))
+        await socket.send_denial_response(await denial(socket, error))
 
 
 def _admit(socket: WebSocket, greenroom: Greenroom) -> tuple[str, ...]:
     """The scope that this socket asks about. Raises the refusal."""
-    if not origin_is_allowed(socket.headers, greenroom.settings.allowed_origins):
-        raise OriginRefusedError("This origin may not connect; the operator can add it to GREENROOM_ALLOWED_ORIGINS.")
     if not _CLIENT_ID.fullmatch(socket.path_params["client_id"]):
         raise InvalidInputError("client_id: 1-64 of A-Z a-z 0-9 _ - are needed.")
+    return greenroom.scope(wanted_models(socket.query_params.get("models")))
+
+
+def subprotocol_of(socket: WebSocket, settings: Settings) -> str | None:
+    """What to accept a handshake with. Raises the refusal of one that may not be."""
+    if not origin_is_allowed(socket.headers, settings.allowed_origins):
+        raise OriginRefusedError("This origin may not connect; the operator can add it to GREENROOM_ALLOWED_ORIGINS.")
     offered = socket.scope.get("subprotocols") or []
     if offered and SUBPROTOCOL not in offered:
         raise _SubprotocolError(f"Offer the subprotocol {SUBPROTOCOL}, or none.")
-    return greenroom.scope(wanted_models(socket.query_params.get("models")))
+    return SUBPROTOCOL if offered else None
 
 
 class _SubprotocolError(GreenroomError):
@@ -71,7 +78,7 @@ def wanted_models(value: str | None) -> Sequence[str] | None:
     return names or None
 
 
-async def _refusal(socket: WebSocket, error: GreenroomError) -> Response:
+async def denial(socket: WebSocket, error: GreenroomError) -> Response:
     request = Request({**socket.scope, "type": "http", "method": "GET"})
     if isinstance(error, _SubprotocolError):
         return problem_answer(request, error.code, error.title, error.status, str(error))
@@ -83,20 +90,20 @@ async def _converse(socket: WebSocket, hub: Hub, scope: tuple[str, ...]) -> None
     line: Line | None = socket.scope["extensions"].get(PUSH_EXTENSION)
     if line is not None:
         with hub.joined(line, scope):
-            refusal = await _read(socket)
+            refusal = await read_until_over(socket)
     else:
         refusal = await _converse_over_asgi(socket, hub, scope)
     if refusal is not None:
-        await _close(socket, refusal)
+        await end(socket, refusal)
 
 
-async def _converse_over_asgi(socket: WebSocket, hub: Hub, scope: tuple[str, ...]) -> _Refusal | None:
+async def _converse_over_asgi(socket: WebSocket, hub: Hub, scope: tuple[str, ...]) -> Refusal | None:
     line = AsgiLine(socket)
-    writing, reading = asyncio.create_task(line.run()), asyncio.create_task(_read(socket))
+    writing, reading = asyncio.create_task(line.run()), asyncio.create_task(read_until_over(socket))
     try:
         with hub.joined(line, scope):
             await asyncio.wait((writing, reading), return_when=asyncio.FIRST_COMPLETED)
-        return reading.result() if reading.done() else _Refusal(CloseCode.TOO_SLOW)
+        return reading.result() if reading.done() else Refusal(CloseCode.TOO_SLOW)
     finally:
         for task in (writing, reading):
             task.cancel()
@@ -104,18 +111,18 @@ async def _converse_over_asgi(socket: WebSocket, hub: Hub, scope: tuple[str, ...
 
 
 @dataclass(frozen=True)
-class _Refusal:
+class Refusal:
     """Why the server ends a conversation; `error` is told before the close, where it can be."""
 
     close_code: CloseCode
     error: ErrorFrame | None = None
 
 
-def _because(close_code: CloseCode, code: ErrorCode, message: str) -> _Refusal:
-    return _Refusal(close_code, ErrorFrame(code=code, message=message))
+def because(close_code: CloseCode, code: ErrorCode, message: str) -> Refusal:
+    return Refusal(close_code, ErrorFrame(code=code, message=message))
 
 
-async def _read(socket: WebSocket) -> _Refusal | None:
+async def read_until_over(socket: WebSocket) -> Refusal | None:
     """Read until the client leaves (None) or says what ends the conversation."""
     arrivals: list[float] = []  # not a deque: most clients say nothing, and an empty list weighs a tenth
     while True:
@@ -125,17 +132,17 @@ async def _read(socket: WebSocket) -> _Refusal | None:
         arrivals = [*arrivals[-MESSAGES_PER_SECOND:], time.monotonic()]
         if len(arrivals) > MESSAGES_PER_SECOND and arrivals[-1] - arrivals[0] < 1.0:
             text = f"More than {MESSAGES_PER_SECOND} messages in one second. Send nothing: the server speaks by itself."
-            return _because(CloseCode.TOO_MANY, ErrorCode.TOO_MANY_MESSAGES, text)
+            return because(CloseCode.TOO_MANY, ErrorCode.TOO_MANY_MESSAGES, text)
         if refusal := _fault_of(message.get("text"), message.get("bytes")):
             return refusal
 
 
-def _fault_of(text: str | None, data: bytes | None) -> _Refusal | None:
+def _fault_of(text: str | None, data: bytes | None) -> Refusal | None:
     """What is wrong with a client's message. A `pong` and types that are not known yet are ignored."""
     body = data or b"" if text is None else text.encode()
     if len(body) > MAX_MESSAGE_BYTES:
         explanation = f"A message may have {MAX_MESSAGE_BYTES} bytes."
-        return _because(CloseCode.TOO_BIG, ErrorCode.PAYLOAD_TOO_LARGE, explanation)
+        return because(CloseCode.TOO_BIG, ErrorCode.PAYLOAD_TOO_LARGE, explanation)
     try:
         known = text is not None and isinstance(msgspec.json.decode(body, type=dict[str, object]).get("type"), str)
     except (msgspec.DecodeError, RecursionError):
@@ -143,10 +150,10 @@ def _fault_of(text: str | None, data: bytes | None) -> _Refusal | None:
     if known:
         return None
     explanation = 'A message is a JSON object with a "type", as text. Send nothing: the server speaks by itself.'
-    return _because(CloseCode.MALFORMED, ErrorCode.MALFORMED_MESSAGE, explanation)
+    return because(CloseCode.MALFORMED, ErrorCode.MALFORMED_MESSAGE, explanation)
 
 
-async def _close(socket: WebSocket, refusal: _Refusal) -> None:
+async def end(socket: WebSocket, refusal: Refusal) -> None:
     """Tell why, and close; a client that does not read is left alone after GOODBYE_SECONDS, one that left at once."""
     with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError, TimeoutError):
         async with asyncio.timeout(GOODBYE_SECONDS):
