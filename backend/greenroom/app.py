@@ -19,7 +19,7 @@ from greenroom.serving.greenroom import Greenroom
 from greenroom.serving.origin import is_local
 from greenroom.settings import Settings, load_settings, unknown_variables
 from greenroom.specs import configured, replaced
-from greenroom.web import documents, embeddings, predict
+from greenroom.web import documents, embeddings, jobs, predict
 from greenroom.web.base_path import BasePath, require_free
 from greenroom.web.doors import Crowd, Doors
 from greenroom.web.middleware import BugAnswers, Cors, RequestLog
@@ -40,7 +40,14 @@ def create_app(
     settings = settings or load_settings()
     configure_logs(settings)
     app = Starlette(
-        routes=[*routes, *embeddings.ENDPOINTS, *predict.ENDPOINTS, *documents.ROUTES, *page_routes(static)],
+        routes=[
+            *routes,
+            *embeddings.ENDPOINTS,
+            *predict.ENDPOINTS,
+            *jobs.ROUTES,
+            *documents.ROUTES,
+            *page_routes(static),
+        ],
         middleware=_middleware(settings),
         exception_handlers=ALL_HANDLERS,
     )

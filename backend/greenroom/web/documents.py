@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -15,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 from greenroom import __version__
 from greenroom.protocol import socket
 from greenroom.protocol.base import SUBPROTOCOL
+from greenroom.protocol.jobs import JobAnswer
 from greenroom.protocol.schema import component_schemas
 from greenroom.protocol.snapshot import InitState
 from greenroom.web import refusals
@@ -25,6 +27,8 @@ _REF = "#/components/schemas/{model}"
 _ADMIN = "adminToken"
 _ADMIN_MEANS = "GREENROOM_ADMIN_TOKEN of the server's settings. Only a header is read, never the address."
 _SERVER_FRAMES = (socket.Hello, InitState, socket.Event, socket.Ping, socket.Draining, socket.ErrorFrame)
+_JOB_FRAMES = (JobAnswer, socket.Ping, socket.ErrorFrame)
+_PARTS = {"client_id": "1-64 of A-Z a-z 0-9 _ -; a label for logs.", "id": "The job's `job_uuid`."}
 
 
 def endpoints_of(routes: Iterable[BaseRoute]) -> list[Endpoint]:
@@ -71,6 +75,8 @@ def _own_schemas(endpoints: list[Endpoint]) -> dict[str, Any]:
 def _operation(route: Endpoint) -> dict[str, Any]:
     operation = route.operation
     responses = {status: _answer(status, answer) for status, answer in operation.answers.items()}
+    for media_type in operation.downloads:
+        responses[200]["content"][media_type] = {"schema": {"type": "string"}}
     if operation.guarded:
         responses[200] |= {"headers": refusals.headers(**{"Preference-Applied": "PreferenceApplied"})}
     responses |= {status: refusals.shared(status) for status in refusals.statuses_of(route)}
@@ -85,6 +91,7 @@ def _operation(route: Endpoint) -> dict[str, Any]:
         described["security"] = [{_ADMIN: []}]
     if operation.body:
         content = {"application/json": {"schema": describe_answer(operation.body)}}
+        content |= {media_type: {"schema": {"type": "string"}} for media_type in operation.files}
         described["requestBody"] = {"required": True, "content": content}
     if parameters := _parameters(operation):
         described["parameters"] = parameters
@@ -94,7 +101,7 @@ def _operation(route: Endpoint) -> dict[str, Any]:
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
     named = [
         {"name": p.name, "in": p.where, "description": p.description, "required": p.where == "path",
-         "schema": {"type": "string", **({"enum": list(p.choices)} if p.choices else {})}}
+         "schema": {"type": "string", **p.schema, **({"enum": list(p.choices)} if p.choices else {})}}
         for p in operation.parameters
     ]  # fmt: skip
     return [*named, refusals.PREFER] if operation.guarded else named
@@ -111,33 +118,44 @@ def _answer(status: int, answer: Answer) -> dict[str, Any]:
 
 
 def asyncapi(base: str = "") -> dict[str, Any]:
-    """AsyncAPI 3.0 document of the readiness socket, which stands behind the path `base`."""
-    names = [frame.__name__ for frame in _SERVER_FRAMES]
-    messages = {name: {"name": name, "payload": {"$ref": f"#/components/schemas/{name}"}} for name in [*names, "Pong"]}
-    channel = "#/channels/init"
+    """AsyncAPI 3.0 document of the sockets, which stand behind the path `base`."""
+    sent = {
+        "init": (_SERVER_FRAMES, "/ws/init/{client_id}", "Every snapshot, pushed as it happens."),
+        "job": (_JOB_FRAMES, "/ws/jobs/{id}", "A job as it changes; closes with 1000 once it has ended."),
+        "jobs": (_JOB_FRAMES, "/ws/jobs", "The newest jobs and those that run, then all of them as they change."),
+    }
+    names = sorted({frame.__name__ for frames, _, _ in sent.values() for frame in frames} | {"Pong"})
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Greenroom", "version": __version__},
-        "channels": {
-            "init": {
-                "address": base + "/ws/init/{client_id}",
-                "description": f"Subprotocol `{SUBPROTOCOL}`, or none. The server speaks first.",
-                "parameters": {"client_id": {"description": "1-64 of A-Z a-z 0-9 _ -; a label for logs."}},
-                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
-            }
+        "channels": {name: _channel(frames, base + path, text) for name, (frames, path, text) in sent.items()},
+        "operations": {key: one for name, (frames, _, _) in sent.items() for key, one in _both_ways(name, frames)},
+        "components": {
+            "messages": {name: {"name": name, "payload": {"$ref": _REF.format(model=name)}} for name in names},
+            "schemas": component_schemas(),
         },
-        "operations": {
-            "sendFrames": {
-                "action": "send", "channel": {"$ref": channel},
-                "messages": [{"$ref": f"{channel}/messages/{name}"} for name in names],
-            },
-            "receivePong": {
-                "action": "receive", "channel": {"$ref": channel}, "messages": [{"$ref": f"{channel}/messages/Pong"}],
-            },
-        },
-        "components": {"messages": messages, "schemas": component_schemas()},
         "x-close-codes": {code.name: int(code) for code in socket.CloseCode},
-    }  # fmt: skip
+    }
+
+
+def _channel(frames: tuple[type[BaseModel], ...], address: str, text: str) -> dict[str, Any]:
+    names = [*(frame.__name__ for frame in frames), "Pong"]
+    parameters = {name: {"description": _PARTS[name]} for name in _PARTS if f"{{{name}}}" in address}
+    return {
+        "address": address,
+        "description": f"{text} Subprotocol `{SUBPROTOCOL}`, or none. The server speaks first.",
+        **({"parameters": parameters} if parameters else {}),
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names},
+    }
+
+
+def _both_ways(name: str, frames: tuple[type[BaseModel], ...]) -> Iterator[tuple[str, dict[str, Any]]]:
+    channel = f"#/channels/{name}"
+    suffix = "" if name == "init" else f"Of{name.capitalize()}"
+    messages = [{"$ref": f"{channel}/messages/{frame.__name__}"} for frame in frames]
+    yield f"sendFrames{suffix}", {"action": "send", "channel": {"$ref": channel}, "messages": messages}
+    pong = [{"$ref": f"{channel}/messages/Pong"}]
+    yield f"receivePong{suffix}", {"action": "receive", "channel": {"$ref": channel}, "messages": pong}
 
 
 async def _openapi(request: Request) -> Response:
@@ -164,6 +182,8 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Greenroom
 <a href="asyncapi.json">asyncapi.json</a> (socket).</p>
 <table><thead><tr><th>Method</th><th>Address</th><th>What it does</th></tr></thead><tbody>ROWS
 <tr><td>WS</td><td><code>BASE/ws/init/{client_id}</code></td><td>Every snapshot, pushed as it happens.</td></tr>
+<tr><td>WS</td><td><code>BASE/ws/jobs/{id}</code></td><td>A job as it changes; closes once it has ended.</td></tr>
+<tr><td>WS</td><td><code>BASE/ws/jobs</code></td><td>All jobs as they change.</td></tr>
 </tbody></table></body></html>"""
 
 ROUTES: tuple[BaseRoute, ...] = (

@@ -18,13 +18,15 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Parameter:
-    """A query or path parameter of type string."""
+    """A query, path or header parameter, of type string unless its `schema` says more."""
 
     name: str
     description: str
     where: str = "query"
     choices: tuple[str, ...] = ()
     """What it may be; empty: any text."""
+    schema: Mapping[str, object] = field(default_factory=dict)
+    """JSON Schema of its value."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class Operation:
     """Behind the guard: knows `Prefer: wait=N`, and also answers 425 and 503 with the snapshot."""
     admin: bool = False
     """Needs the admin token: its handler is decorated with `require_admin`."""
+    files: tuple[str, ...] = ()
+    """Media types of files that may be sent instead of `body`."""
+    downloads: tuple[str, ...] = ()
+    """Media types of files that the answer 200 may be instead."""
     refusals: tuple[int, ...] = ()
     """Statuses of problem documents that cannot be told from the members above."""
     tags: tuple[str, ...] = field(default=("greenroom",))

@@ -162,5 +162,6 @@ class Cors(CORSMiddleware):
             allow_headers=("Authorization", "Content-Type", "Prefer", "Idempotency-Key"),
             expose_headers=(
                 "Retry-After", "Location", "Preference-Applied", "X-Cache", "x-should-retry", "x-embedding-space",
+                "Link", "X-Total-Count", "Content-Disposition",
             ),
         )  # fmt: skip

@@ -9,12 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from greenroom.protocol.answers import PredictAnswer, Prediction, PredictRequest
+from greenroom.protocol.jobs import JobAnswer
 from greenroom.serving.greenroom import Greenroom, Predicted
 from greenroom.settings import Settings
 from greenroom.web.bodies import json_answer, read_json
 from greenroom.web.endpoint import Operation, endpoint
-from greenroom.web.guard import ReadyGuard, run_until_disconnect
-from greenroom.words import InputFault, InvalidInputError, RuntimeName, Task, UnknownModelError
+from greenroom.web.guard import ReadyGuard, preferred_wait, run_until_disconnect
+from greenroom.web.job_requests import accepted_answer, default_model, prefers_job, submit_inputs
+from greenroom.words import InputFault, InvalidInputError, NotReadyError, Task
 
 DIGITS = 6
 """Of a probability: more than float32 has would look like knowledge."""
@@ -24,7 +26,12 @@ Inputs = Sequence[str] | Sequence[dict[str, float | int | bool | str | None]]
 
 @endpoint(
     "/predict",
-    Operation("Classify texts or rows.", {200: PredictAnswer}, PredictRequest, guarded=True),
+    Operation(
+        "Classify texts or rows; with `Prefer: respond-async` as a job.",
+        {200: PredictAnswer, 202: JobAnswer},
+        PredictRequest,
+        guarded=True,
+    ),
     method="POST",
 )
 async def predict(request: Request) -> Response:
@@ -33,15 +40,37 @@ async def predict(request: Request) -> Response:
     inputs = _inputs(asked)
     with _single_text_named(asked):
         _require_within_limits(inputs, greenroom.settings)
-    name = asked.model or _default_model(greenroom)
+    name = asked.model or default_model(greenroom)
     greenroom.require_task(name, Task.CLASSIFY)
-    await ReadyGuard((name,)).check(request)
+    if await _is_for_a_job(request, name):
+        single = asked.text is not None
+        job = await submit_inputs(request, inputs, asked.model, is_single=single)
+        return accepted_answer(request, job, preferred=prefers_job(request))
     with _single_text_named(asked):
         predicted = await run_until_disconnect(request, greenroom.predict(name, inputs))
     response = json_answer(_answer(name, predicted))
     if applied := request.scope.get("greenroom.preference_applied"):
         response.headers["preference-applied"] = applied
     return response
+
+
+async def _is_for_a_job(request: Request, name: str) -> bool:
+    """Whether the caller gets a job instead; returns when the model is ready, or is not going to be waited for.
+
+    `respond-async` alone is never held; with `wait=N` beside it an answer is preferred that comes within so long
+    (RFC 7240 §4.3). Raises NotReadyError."""
+    greenroom: Greenroom = request.app.state.greenroom
+    wants_job = prefers_job(request)
+    is_held = preferred_wait(request.headers.get("prefer", "")) is not None
+    if greenroom.settings.use_background_inference or (wants_job and not is_held):
+        return True
+    try:
+        await ReadyGuard((name,)).check(request)
+    except NotReadyError:
+        if not wants_job:
+            raise
+        return True
+    return False
 
 
 def _inputs(asked: PredictRequest) -> Inputs:
@@ -52,14 +81,6 @@ def _inputs(asked: PredictRequest) -> Inputs:
         return asked.inputs
     detail = "one of `text` and `inputs` is needed" if asked.text is None else "`text` or `inputs`, not both"
     raise InvalidInputError(detail, (InputFault("" if asked.text is None else "/inputs", detail),))
-
-
-def _default_model(greenroom: Greenroom) -> str:
-    """The first one that classifies texts. Raises UnknownModelError."""
-    for spec in greenroom.specs:
-        if spec.runtime is RuntimeName.TEXT_CLASSIFIER:
-            return spec.name
-    raise UnknownModelError("No model that classifies texts is configured. Name another one with `model`.")
 
 
 @contextlib.contextmanager

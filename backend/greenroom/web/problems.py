@@ -14,6 +14,7 @@ from starlette.routing import Match
 from starlette.types import ExceptionHandler, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketClose
 
+from greenroom.errors import JobsUnavailableError
 from greenroom.protocol.problems import PROBLEM_MEDIA_TYPE, OpenAIError, Problem, ProblemFault, problem_type
 from greenroom.protocol.snapshot import InitState, Phase
 from greenroom.web.base_path import base_of, own_path
@@ -97,7 +98,7 @@ async def on_greenroom_error(request: Request, error: Exception) -> Response:
 
 
 def _headers(error: GreenroomError) -> dict[str, str]:
-    if isinstance(error, OverloadedError | ShuttingDownError):
+    if isinstance(error, OverloadedError | ShuttingDownError | JobsUnavailableError):
         return {"retry-after": str(error.retry_after_seconds)}
     if isinstance(error, NotAuthorisedError):
         return {"www-authenticate": "Bearer"}  # RFC 6750 §3

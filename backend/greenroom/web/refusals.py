@@ -14,24 +14,24 @@ _MEANINGS = {
     400: "Not well formed: a Host header that is no name, for instance",
     401: "No admin token, or not the right one",
     403: "A page of another origin writes, or an admin call while no token is set",
-    404: "No model of this name",
+    404: "No model, or no job, of this name",
     408: "The body did not arrive in time",
-    409: "There is nothing to try again",
+    409: "It is not in a state for that: nothing has failed, or the job has ended",
     413: "The body has too many bytes",
-    415: "The body is no JSON, or compressed",
+    415: "The body is of no known type, or compressed",
     421: "The Host header is no name of this server",
     422: "The body breaks a rule; `errors` points at each place",
     425: "Not ready yet: the snapshot of the guarded models",
     429: "Too much at once, or too often from one address",
     502: "The model failed on this input",
     503: "A model failed for good, or is not ready and the server is set to say 503 then: the snapshot. "
-         "The server is about to stop: a problem document",
+         "The server is about to stop, or jobs cannot be kept: a problem document",
     504: "The answer would have come too late",
 }  # fmt: skip
 _HEADERS = {
     "RetryAfter": ("When it is worth asking again, in seconds.", {"type": "integer", "minimum": 1}),
     "ShouldRetry": ("`true`: the same request can succeed later. OpenAI's clients look at it.", {"type": "string"}),
-    "PreferenceApplied": ("The `wait` that was granted.", {"type": "string"}),
+    "PreferenceApplied": ("What was granted: `wait=N`, or `respond-async`.", {"type": "string"}),
     "Authenticate": ("The scheme that is wanted.", {"type": "string"}),
 }
 _SENT_WITH = {

@@ -26,7 +26,7 @@ values = [384]
 "body.model" = {{ dictionary = "models", probability = 0.7 }}
 "body.dimensions" = {{ dictionary = "dimensions", probability = 1.0 }}
 [[operations]]
-include-name = ["POST /predict", "POST /v1/embeddings", "POST /models/reload", "GET /models/current"]
+include-name = ["POST /predict", "POST /jobs", "POST /v1/embeddings", "POST /models/reload", "GET /models/current"]
 [operations.checks]
 positive_data_acceptance.expected-statuses = ["2xx", 404, 422, 425, 429, 503]
 """

@@ -105,7 +105,10 @@ def test_an_allowed_page_may_read_every_answer_even_a_bug(make_app: AppMaker) ->
     for answer in answers:
         assert answer.headers["access-control-allow-origin"] == "https://partner.example"
         exposed = answer.headers["access-control-expose-headers"]
-        assert exposed == "Retry-After, Location, Preference-Applied, X-Cache, x-should-retry, x-embedding-space"
+        assert (
+            exposed == "Retry-After, Location, Preference-Applied, X-Cache, x-should-retry, x-embedding-space, "
+            "Link, X-Total-Count, Content-Disposition"
+        )
 
 
 def test_a_preflight_says_what_an_allowed_page_may_send(make_app: AppMaker) -> None:

@@ -1,0 +1,230 @@
+"""Jobs out of requests: a JSON body or a file, for `POST /jobs`, and a `POST /predict` that shall not wait."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from greenroom.errors import JobNotFoundError
+from greenroom.jobs.answer import job_answer
+from greenroom.jobs.inputs import FileKind, Wanted
+from greenroom.jobs.seam import Job
+from greenroom.jobs.service import Jobs
+from greenroom.protocol.jobs import MAX_JOB_INPUTS, MAX_PRIORITY, JobRequest
+from greenroom.serving.greenroom import Greenroom
+from greenroom.web.base_path import base_of
+from greenroom.web.bodies import json_answer, media_type_of, read_json, require_not_packed
+from greenroom.web.rates import rates_of, spend
+from greenroom.web.uploads import Upload, drop, keep, uploaded
+from greenroom.words import (
+    BadRequestError,
+    GreenroomError,
+    InputFault,
+    InvalidInputError,
+    RuntimeName,
+    UnknownModelError,
+    UnsupportedMediaTypeError,
+)  # fmt: skip
+
+NO_STORE = {"cache-control": "no-store"}
+KINDS = {
+    "text/plain": FileKind.TEXT,
+    "text/csv": FileKind.CSV,
+    "application/jsonl": FileKind.JSONL,
+    "application/x-ndjson": FileKind.JSONL,
+}
+"""Media types of files that may be sent as they are."""
+MAX_FAULTS = 20
+MAX_COLUMN_CHARACTERS = 200
+_ID = re.compile(r"[0-9a-f-]{36}")
+_KEY = re.compile(r"[!-~]{1,255}")
+_UTF_8 = re.compile(r"charset\s*=\s*\"?(utf-?8|us-ascii)\"?\s*(;|$)", re.IGNORECASE)
+_RESPOND_ASYNC = re.compile(r"(?:^|[,;\s])respond-async(?=$|[,;\s])", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What the address says beside the body."""
+
+    model: str | None
+    column: str | None
+    priority: int
+
+
+def prefers_job(request: Request) -> bool:
+    """Whether the caller would rather have a job than wait (RFC 7240 §4.1)."""
+    return _RESPOND_ASYNC.search(request.headers.get("prefer", "")) is not None
+
+
+def default_model(greenroom: Greenroom) -> str:
+    """The first one that classifies texts. Raises UnknownModelError."""
+    for spec in greenroom.specs:
+        if spec.runtime is RuntimeName.TEXT_CLASSIFIER:
+            return spec.name
+    raise UnknownModelError("No model that classifies texts is configured. Name another one with `model`.")
+
+
+def job_id(path_params: Mapping[str, str]) -> str:
+    """Raises JobNotFoundError for what is none: the database is not asked for any text that somebody makes up."""
+    if not _ID.fullmatch(path_params["id"]):
+        raise JobNotFoundError
+    return path_params["id"]
+
+
+def jobs_of(request: Request) -> Jobs:
+    jobs: Jobs = request.app.state.jobs
+    return jobs
+
+
+def accepted_answer(request: Request, job: Job, preferred: bool = False) -> Response:
+    """202 with the job; `preferred`: because the caller said so."""
+    headers = {**NO_STORE, "location": f"{base_of(request.scope)}/jobs/{job.id}"}
+    if preferred:
+        headers["preference-applied"] = "respond-async"
+    return json_answer(job_answer(job, jobs_of(request).clock.unix()), 202, headers)
+
+
+async def submit_from(request: Request) -> Job:
+    """The job that a `POST /jobs` asks for.
+
+    Raises InvalidInputError, BadRequestError for a key that is none, UnknownModelError, UnsupportedMediaTypeError,
+    PayloadTooLargeError, BodyTooSlowError, IdempotencyConflictError, OverloadedError, JobsUnavailableError."""
+    options, kind = _options(request), KINDS.get(media_type_of(request))
+    if kind is not None:
+        return await _submit_file(request, kind, options)
+    if not media_type_of(request).endswith("json"):
+        raise UnsupportedMediaTypeError(f"Send JSON, or a file as {', '.join(KINDS)}.")
+    asked = await read_json(request, JobRequest)
+    model, priority = asked.model or options.model, asked.priority or options.priority
+    return await submit_inputs(request, _inputs_of(asked), model, priority, is_single=asked.text is not None)
+
+
+def _inputs_of(asked: JobRequest) -> Sequence[object]:
+    """Raises InvalidInputError."""
+    inputs: Sequence[object] = asked.inputs or ()
+    if (asked.text is None) == (asked.inputs is None) or asked.inputs == []:
+        detail = "one of `text` and `inputs` is needed, with at least one input"
+        raise InvalidInputError(detail, (InputFault("" if asked.inputs is None else "/inputs", detail),))
+    if len(inputs) > MAX_JOB_INPUTS:
+        detail = f"at most {MAX_JOB_INPUTS} inputs are allowed; send more of them as a file"
+        raise InvalidInputError(f"inputs: {detail}", (InputFault("/inputs", detail),))
+    return inputs if asked.text is None else (asked.text,)
+
+
+async def submit_inputs(
+    request: Request, inputs: Sequence[object], model: str | None, priority: int = 0, *, is_single: bool = False
+) -> Job:
+    """`is_single`: it was sent as `text`. Raises what `submit_from` does."""
+    key, jobs = _key(request), jobs_of(request)
+    _count(request)
+    name = _require_model(jobs.greenroom, model)
+    _require_fitting(jobs.greenroom, name, inputs, "/text" if is_single else None)
+    fingerprint = hashlib.sha256(msgspec.json.encode([model, priority, inputs])).hexdigest()
+    job, _ = await jobs.submit(name, inputs, priority=priority, key=key, fingerprint=fingerprint)
+    return job
+
+
+async def _submit_file(request: Request, kind: FileKind, options: _Options) -> Job:
+    _require_readable(request)
+    _count(request)
+    key, jobs = _key(request), jobs_of(request)
+    name = _require_model(jobs.greenroom, options.model)
+    wanted = Wanted(_reads_rows(jobs.greenroom, name), options.column, jobs.settings.max_text_characters)
+    async with uploaded(request, jobs.folder, kind, wanted) as upload:
+        asked = [options.model, options.priority, options.column, kind, upload.sha256]
+        fingerprint = hashlib.sha256(msgspec.json.encode(asked)).hexdigest()
+        return await _submit_upload(jobs, upload, name, options.priority, key, fingerprint)
+
+
+async def _submit_upload(
+    jobs: Jobs, upload: Upload, name: str, priority: int, key: str | None, fingerprint: str
+) -> Job:
+    """The file is in its place before the job is: a job without its file could never run. Whoever is cancelled on the
+    way leaves the file there, since nobody knows then whether there is a job."""
+    await keep(upload)
+    try:
+        job, is_new = await jobs.submit(
+            name, id_=upload.id, file=upload.file, total=upload.total, bad_lines=upload.bad_lines,
+            bad_line_count=upload.bad_line_count, priority=priority, key=key, fingerprint=fingerprint,
+        )  # fmt: skip
+    except GreenroomError:
+        await drop(upload)
+        raise
+    if not is_new:
+        await drop(upload)
+    return job
+
+
+def _count(request: Request) -> None:
+    """A job is a call like any other. Raises OverloadedError (GREENROOM_CALLS_PER_MINUTE)."""
+    if (rate := rates_of(request).calls) is not None:
+        spend(rate, request)
+
+
+def _require_model(greenroom: Greenroom, model: str | None) -> str:
+    return greenroom.scope((model or default_model(greenroom),))[0]
+
+
+def _reads_rows(greenroom: Greenroom, name: str) -> bool:
+    return greenroom.keepers[name].spec.runtime is RuntimeName.TABULAR
+
+
+def _require_fitting(greenroom: Greenroom, name: str, inputs: Sequence[object], single: str | None) -> None:
+    """Rows for a model that reads rows, texts within the limits for the others."""
+    rows, most = _reads_rows(greenroom, name), greenroom.settings.max_text_characters
+    faults: list[InputFault] = []
+    for index, one in enumerate(inputs):
+        if detail := _fault_of(one, rows, most):
+            faults.append(InputFault(single or f"/inputs/{index}", detail))
+        if len(faults) == MAX_FAULTS:
+            break
+    if faults:
+        raise InvalidInputError(f"{faults[0].pointer.lstrip('/')}: {faults[0].detail}", tuple(faults))
+
+
+def _fault_of(one: object, rows: bool, most: int) -> str | None:
+    if isinstance(one, str) is rows:
+        return "the model reads rows: column name → value" if rows else "the model reads texts, not rows"
+    if isinstance(one, str) and not (one.strip() and len(one) <= most):
+        return f"1 to {most} characters are allowed, not blanks alone"
+    return None
+
+
+def _key(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is not None and not _KEY.fullmatch(key):
+        raise BadRequestError("Idempotency-Key: 1 to 255 visible ASCII characters without spaces are needed.")
+    return key
+
+
+def _options(request: Request) -> _Options:
+    """Raises InvalidInputError."""
+    query = request.query_params
+    return _Options(query.get("model"), _column(query.get("column")), _priority(query.get("priority", "0")))
+
+
+def _priority(value: str) -> int:
+    if not re.fullmatch(r"-?\d{1,3}", value, re.ASCII) or abs(int(value)) > MAX_PRIORITY:
+        detail = f"priority: a whole number from {-MAX_PRIORITY} to {MAX_PRIORITY} is needed"
+        raise InvalidInputError(detail, (InputFault("", detail),))
+    return int(value)
+
+
+def _column(value: str | None) -> str | None:
+    if value is not None and not 1 <= len(value) <= MAX_COLUMN_CHARACTERS:
+        detail = f"column: 1 to {MAX_COLUMN_CHARACTERS} characters are allowed"
+        raise InvalidInputError(detail, (InputFault("", detail),))
+    return value
+
+
+def _require_readable(request: Request) -> None:
+    require_not_packed(request)
+    _, _, parameters = request.headers.get("content-type", "").partition(";")
+    if "charset" in parameters.lower() and not _UTF_8.search(parameters):
+        raise UnsupportedMediaTypeError("Send the file as UTF-8.")

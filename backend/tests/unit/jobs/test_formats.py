@@ -1,0 +1,65 @@
+"""Results as files that other programs read."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from greenroom.jobs.formats import ResultFormat, encoded
+from greenroom.jobs.seam import Chunk
+
+GOOD = {"label": "positive", "score": 0.75, "scores": {"positive": 0.75, "negative": 0.25}}
+ERROR = {"error": {"code": "input-refused", "message": '=HYPERLINK("http://evil.example")'}}
+CHUNKS = (Chunk(0, (GOOD, ERROR), "1"), Chunk(2, ({**GOOD, "label": "-1+1", "truncated": True},), "2"))
+
+
+def file(format_: ResultFormat, chunks: tuple[Chunk, ...] = CHUNKS, embeds: bool = False) -> str:
+    async def coming() -> AsyncIterator[Chunk]:
+        for chunk in chunks:
+            yield chunk
+
+    async def collect() -> str:
+        return b"".join([piece async for piece in encoded(format_, coming(), embeds)]).decode()
+
+    return asyncio.run(collect())
+
+
+def test_json_is_one_array_whatever_the_chunks() -> None:
+    rows = json.loads(file(ResultFormat.JSON))
+    assert [row["index"] for row in rows] == [0, 1, 2]
+    assert rows[0] == {"index": 0, **GOOD}
+    assert json.loads(file(ResultFormat.JSON, CHUNKS[:1])) == rows[:2]
+
+
+@pytest.mark.parametrize(("format_", "empty"), [(ResultFormat.JSON, "[]\n"), (ResultFormat.JSONL, "")])
+def test_a_file_of_no_results_is_well_formed(format_: ResultFormat, empty: str) -> None:
+    assert file(format_, ()) == empty
+    assert file(format_, (Chunk(0, (), "1"),)) == empty
+
+
+def test_json_lines_are_the_same_rows() -> None:
+    lines = file(ResultFormat.JSONL).splitlines()
+    assert [json.loads(line) for line in lines] == json.loads(file(ResultFormat.JSON))
+
+
+def test_no_cell_of_a_table_is_run_as_a_formula() -> None:
+    rows = list(csv.DictReader(io.StringIO(file(ResultFormat.CSV), newline="")))
+    assert [row["label"] for row in rows] == ["positive", "", "'-1+1"]
+    assert rows[1]["error"] == '\'=HYPERLINK("http://evil.example")'
+    assert [(row["index"], row["score"], row["truncated"]) for row in rows] == [
+        ("0", "0.75", ""), ("1", "", ""), ("2", "0.75", "true"),
+    ]  # fmt: skip
+
+
+def test_embeddings_have_a_column_of_their_own() -> None:
+    table = file(ResultFormat.CSV, (Chunk(0, ({"embedding": "AACAPw=="},), "1"),), embeds=True)
+    assert table == "index,embedding,truncated,error\r\n0,AACAPw==,,\r\n"
+
+
+def test_a_negative_number_stays_one() -> None:
+    assert ",-0.5," in file(ResultFormat.CSV, (Chunk(0, ({"label": "a", "score": -0.5},), "1"),))
