@@ -31,6 +31,9 @@ PADDING_SHARE = 0.25
 """A batch may be padded by this share of its real tokens, or by PADDING_TOKENS: about what a forward pass of its own
 would cost the next text."""
 
+BACKGROUND_SECONDS = 0.05
+"""What a batch for which nobody waits should take, for it keeps those waiting that come meanwhile."""
+MIN_BACKGROUND_TOKENS = 256
 TURNS_BEFORE_BACKGROUND = 16
 """Batches that go first while a call stands behind."""
 
@@ -56,6 +59,7 @@ class _OpenCall:
     remaining: int
     """Texts not yet done."""
     deadline: float | None
+    background: bool
 
 
 class Batcher(Generic[T]):
@@ -68,6 +72,8 @@ class Batcher(Generic[T]):
         self._line: list[Piece[T]] = []
         self._behind: list[Piece[T]] = []
         """The line of calls for which nobody waits."""
+        self._behind_tokens: float = min(max_tokens, MIN_BACKGROUND_TOKENS)
+        """Budget of its batches."""
         self._passed = 0
         """Batches that went before it since its last turn."""
         self._calls: dict[int, _OpenCall] = {}
@@ -103,7 +109,7 @@ class Batcher(Generic[T]):
             raise ValueError(f"call {call} has no texts or is open already")
         if self.queued + len(items) > self._max_queued:
             raise QueueFullError(f"{self.queued} texts wait already")
-        self._calls[call] = _OpenCall(len(items), deadline)
+        self._calls[call] = _OpenCall(len(items), deadline, background)
         line = self._behind if background else self._line
         line.extend(Piece(call, index, max(1, length), payload) for index, (length, payload) in enumerate(items))
 
@@ -130,13 +136,24 @@ class Batcher(Generic[T]):
         if not line:
             return []
         window, oldest = self._window(line), line[0]
-        budget: float = self._max_tokens
+        budget = self._behind_tokens if line is self._behind else float(self._max_tokens)
         if takers > 1:
             budget = min(budget, max(oldest.length, sum(piece.length for piece in window) / takers))
         batch = _grow(window, oldest, budget)
         taken = set(map(id, batch))
         line[:] = [piece for piece in line if id(piece) not in taken]
         return batch
+
+    def is_background(self, batch: Sequence[Piece[T]]) -> bool:
+        """Whether nobody waits for it, as far as its call is still open."""
+        call = self._calls.get(batch[0].call)
+        return call is not None and call.background
+
+    def took(self, batch: Sequence[Piece[T]], seconds: float) -> None:
+        """A batch for which nobody waits was computed so quickly: make the next one last BACKGROUND_SECONDS."""
+        fitting = len(batch) * max(piece.length for piece in batch) * BACKGROUND_SECONDS / max(seconds, 1e-3)
+        tokens = (self._behind_tokens + fitting) / 2  # one that was held up by others should not count for much
+        self._behind_tokens = min(self._max_tokens, max(MIN_BACKGROUND_TOKENS, tokens))
 
     def _next_line(self) -> list[Piece[T]]:
         """Whose turn it is."""

@@ -15,6 +15,7 @@ over: so the front knows at any moment which texts are in here. What bounds our 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import sys
@@ -213,8 +214,20 @@ class Service:
         turn = threading.Condition(self._changed)
         while (batch := self._next_batch(turn)) is not None:
             number, pieces = batch
-            self._compute(pieces)
+            with self._paced(pieces):
+                self._compute(pieces)
             self._batch_over(number)
+
+    @contextlib.contextmanager
+    def _paced(self, pieces: Sequence[Piece[Tokens]]) -> Iterator[None]:
+        """Tell the batcher how long a batch took for which nobody waits. Takes the lock."""
+        with self._changed:
+            background = self._batcher.is_background(pieces)
+        begun = time.monotonic()
+        yield
+        if background:
+            with self._changed:
+                self._batcher.took(pieces, time.monotonic() - begun)
 
     def _next_batch(self, turn: threading.Condition) -> tuple[int, Sequence[Piece[Tokens]]] | None:
         """Wait for a batch and take it; None when asked to stop and nothing is left. `turn`: the thread's own."""

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenroom.host.batcher import (
+    BACKGROUND_SECONDS,
     PADDING_SHARE,
     PADDING_TOKENS,
     TURNS_BEFORE_BACKGROUND,
@@ -166,6 +167,21 @@ def test_it_has_a_turn_even_if_others_never_cease_to_come() -> None:
         taken.append(line.take()[0].call)
     assert taken.index(0) == TURNS_BEFORE_BACKGROUND
     assert taken.count(0) == 1
+
+
+def test_a_batch_for_which_nobody_waits_is_made_as_large_as_lasts_a_moment() -> None:
+    line = batcher(max_tokens=4096)
+    behind(line, 1, *[16] * 9000)
+    submit(line, 2, 16)
+    assert not line.is_background(line.take())
+    sizes = []
+    for seconds_each in (0.001, 0.0001):  # a slow machine, then a quick one
+        for _ in range(12):
+            batch = line.take()
+            assert line.is_background(batch)
+            line.took(batch, len(batch) * seconds_each)
+        sizes.append(len(batch))
+    assert sizes == [pytest.approx(BACKGROUND_SECONDS / 0.001, abs=1), 4096 / 16]
 
 
 def test_a_closed_call_leaves_the_line_behind_too() -> None:
