@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from urllib.parse import urlencode
@@ -138,6 +139,7 @@ async def _begun(chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
         if first is not None:
             yield first
         async for chunk in chunks:
+            await asyncio.sleep(0)  # a reader who keeps up would leave nobody else a turn
             yield chunk
 
     return all_of_them()
