@@ -18,7 +18,7 @@ from typing import TypeVar
 import structlog
 
 from greenroom.clock import Clock, SystemClock
-from greenroom.errors import GreenroomError, JobsUnavailableError
+from greenroom.errors import GreenroomError, JobNotFoundError, JobsUnavailableError
 from greenroom.jobs.lives import ended, forget, life
 from greenroom.jobs.opening import database_url, open_queue, stands
 from greenroom.jobs.seam import BadLine, Counts, Job, JobQueue, JobState, NewJob
@@ -152,11 +152,13 @@ class Jobs:
             running = await queue.page(0, WATCHED, (JobState.PROCESSING,))
             newest = await queue.page(0, WATCHED)
             jobs = {job.id: job for job in (*reversed(running.jobs), *reversed(newest.jobs))}
-            gone = [await queue.get(id_) for id_ in seen if id_ not in jobs]  # ended, and not among the newest
-            for job in (*gone, *jobs.values()):
+            for id_ in seen.keys() - jobs.keys():  # ended, and not among the newest
+                with contextlib.suppress(JobNotFoundError):
+                    jobs[id_] = await queue.get(id_)
+            for job in jobs.values():
                 if seen.get(job.id) != job.changes:
                     yield job
-            seen = {job.id: job.changes for job in jobs.values()}
+            seen = {job.id: job.changes for job in jobs.values() if not job.is_terminal or job in newest.jobs}
 
     async def _live(self) -> None:
         queue = self._queue or await self._open()
