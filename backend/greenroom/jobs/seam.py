@@ -153,6 +153,9 @@ class JobQueue(Protocol):
     def results(self, id_: str) -> AsyncIterator[Chunk]:
         """In the order of the inputs, as many as there are by now. Raises JobNotFoundError."""
 
+    async def inputs(self, id_: str) -> tuple[tuple[object, ...], Path | None]:
+        """What was sent: JSON values, or the file in which they lie. Raises JobNotFoundError."""
+
     async def cancel(self, id_: str, now: float) -> Job:
         """A pending job ends at once, a running one at its next chunk. Raises JobNotFoundError, JobEndedError."""
 

@@ -91,6 +91,10 @@ class SqlQueue:
                 yield chunk
             chunks = await self._database.read(partial(_chunks_after, number=number, start=chunks[-1].start))
 
+    async def inputs(self, id_: str) -> tuple[tuple[object, ...], Path | None]:
+        row = await self._database.read(lambda session: self._row(session, id_))
+        return row.inputs, row.file
+
     async def cancel(self, id_: str, now: float) -> Job:
         return await self._change(id_, lambda row: rules.cancelled(row, now))
 

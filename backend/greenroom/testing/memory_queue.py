@@ -53,6 +53,10 @@ class MemoryQueue:
         for _, chunk in sorted(self._chunks[id_].items()):
             yield chunk
 
+    async def inputs(self, id_: str) -> tuple[tuple[object, ...], Path | None]:
+        row = self._row(id_)
+        return row.inputs, row.file
+
     async def cancel(self, id_: str, now: float) -> Job:
         return self._put(rules.cancelled(self._row(id_), now))
 

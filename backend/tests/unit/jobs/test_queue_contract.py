@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +62,17 @@ async def test_a_job_that_never_was_is_not_found(queue: JobQueue) -> None:
         await queue.retry("1", NOW)
     with pytest.raises(JobNotFoundError):
         await chunks(queue)
+    with pytest.raises(JobNotFoundError):
+        await queue.inputs("1")
+
+
+async def test_what_was_sent_can_be_read_again(queue: JobQueue, tmp_path: Path) -> None:
+    await queue.submit(job("1", total=2), NOW)
+    await queue.submit(job("2", total=1, inputs=({"stars": 5},)), NOW)
+    await queue.submit(job("3", inputs=(), file=tmp_path / "3.jsonl"), NOW)
+    assert [await queue.inputs(id_) for id_ in "123"] == [
+        (("text 0", "text 1"), None), (({"stars": 5},), None), ((), tmp_path / "3.jsonl"),
+    ]  # fmt: skip
 
 
 async def test_the_same_key_and_request_is_the_same_job_for_a_day(queue: JobQueue) -> None:
