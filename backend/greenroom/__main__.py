@@ -1,4 +1,4 @@
-"""`greenroom`, or `python -m greenroom`. For `serve` the zygote is started before anything else is imported."""
+"""`greenroom`, or `python -m greenroom`. For `serve` and `jobs work` the zygote is started before all other imports."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 def main() -> None:
     """Entry point of the command line."""
-    if sys.argv[1:2] == ["serve"]:
+    if sys.argv[1:2] == ["serve"] or sys.argv[1:3] == ["jobs", "work"]:
         from greenroom.engine.zygote_process import prestart
 
         prestart(sys.argv)

@@ -1,4 +1,5 @@
-"""The composition root: `create_app(settings)` for our own server, `mount(app)` for somebody else's."""
+"""The composition root: `create_app(settings)` for our own server, `mount(app)` for somebody else's, and
+`create_worker(settings)` for a process that works jobs off and serves nothing."""
 
 from __future__ import annotations
 
@@ -13,11 +14,13 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, WebSocketRoute
 
+from greenroom.clock import Clock, SystemClock
 from greenroom.jobs.service import Jobs
 from greenroom.logs import configure_logs
 from greenroom.serving.greenroom import Greenroom
 from greenroom.serving.origin import is_local
 from greenroom.settings import Settings, load_settings, unknown_variables
+from greenroom.sources.shelf import write_whole
 from greenroom.specs import configured, replaced
 from greenroom.web import documents, embeddings, jobs, predict
 from greenroom.web.base_path import BasePath, require_free
@@ -51,7 +54,7 @@ def create_app(
         middleware=_middleware(settings),
         exception_handlers=ALL_HANDLERS,
     )
-    greenroom = _greenroom(app, settings)
+    greenroom = _greenroom(settings, configured(settings), app)
     _with_jobs(app, Jobs(settings, greenroom))
     attach(app, greenroom)
     app.router.routes.append(WebSocketRoute("/{path:path}", unknown_socket))
@@ -91,14 +94,23 @@ def mount(app: Starlette, settings: Settings | None = None) -> Greenroom:
 
     Raises ConfigError."""
     settings = settings or load_settings()
-    return attach(app, _greenroom(app, settings))
+    return attach(app, _greenroom(settings, configured(settings), app))
 
 
-def _greenroom(app: Starlette, settings: Settings) -> Greenroom:
-    specs = configured(settings)
+def create_worker(settings: Settings) -> tuple[Greenroom, Jobs]:
+    """What `greenroom jobs work` runs: models and jobs as a server has them, whatever `settings.worker` says, but that
+    no model is required: each is loaded when a job waits for it. Raises ConfigError."""
+    configure_logs(settings)
+    settings = settings.model_copy(update={"worker": "in-process"})
+    greenroom = _greenroom(settings, [replace(spec, required=False) for spec in configured(settings)])
+    return greenroom, Jobs(settings, greenroom)
+
+
+def _greenroom(settings: Settings, specs: Sequence[ModelSpec], app: Starlette | None = None) -> Greenroom:
+    """`app`: where a scripted engine's control routes go."""
     _tell(settings, specs)
     if settings.engine == "scripted":
-        return _scripted(app, settings, specs)
+        return _scripted(settings, specs, app)
     from greenroom.engine.local import LocalEngine
 
     return Greenroom(settings, specs, LocalEngine(data_folder=settings.data))
@@ -122,19 +134,25 @@ def _tell(settings: Settings, specs: Sequence[ModelSpec]) -> None:
         )  # fmt: skip
 
 
-def _scripted(app: Starlette, settings: Settings, specs: Sequence[ModelSpec]) -> Greenroom:
-    """The only place that reaches for the test kit: control routes exist under the scripted engine alone.
+def _scripted(settings: Settings, specs: Sequence[ModelSpec], app: Starlette | None) -> Greenroom:
+    """The only place that reaches for the test kit: control routes exist under the scripted engine alone. Without an
+    app nobody can give orders, so there time goes by itself and each load becomes ready at once.
 
     A version must have files: one small one stands in for those of a local source, and those of any other are made
     up as they are published."""
     from greenroom.testing import ScriptedEngine, ScriptedFetcher, StandingClock, control_routes
 
     stand_in = settings.data / "scripted-model"
-    stand_in.mkdir(parents=True, exist_ok=True)
-    (stand_in / "script.txt").write_text("The scripted engine loads nothing.\n")
+    write_whole(stand_in / "script.txt", b"The scripted engine loads nothing.\n")
     specs = [replace(spec, sha256={}) for spec in specs]
     specs = [replace(spec, source=f"path:{stand_in.resolve()}") if is_local(spec) else spec for spec in specs]
-    clock = StandingClock()
-    engine, fetcher = ScriptedEngine(clock), ScriptedFetcher(settings.data / "published")
-    app.router.routes.extend(control_routes(engine, clock, fetcher))
+    fetcher = ScriptedFetcher(settings.data / "published")
+    clock: Clock
+    if app is None:
+        engine = ScriptedEngine(clock := SystemClock())
+        for spec in specs:
+            engine.model(spec.name).auto(0.0)
+    else:
+        engine = ScriptedEngine(clock := StandingClock())
+        app.router.routes.extend(control_routes(engine, clock, fetcher))
     return Greenroom(settings, specs, engine, clock, fetcher)

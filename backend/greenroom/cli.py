@@ -1,4 +1,4 @@
-"""The command line: `greenroom serve | models | train | schema | doctor`."""
+"""The command line: `greenroom serve | models | jobs | train | schema | doctor`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from greenroom.cli_jobs import add_jobs
 from greenroom.cli_models import add_models
 from greenroom.cli_train import add_train
 from greenroom.words import ConfigError
@@ -34,7 +35,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="greenroom", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="serve | models | train | schema | doctor")
+    commands = parser.add_subparsers(required=True, metavar="serve | models | jobs | train | schema | doctor")
     serve = commands.add_parser("serve", help="start the server")
     serve.add_argument("--host", help="address to listen on (HOST, 127.0.0.1)")
     serve.add_argument("--port", type=int, help="port to listen on, 0 for a free one (PORT, 8000)")
@@ -43,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--app", default=DEFAULT_APP, help="module:factory of the ASGI app (%(default)s)")
     serve.set_defaults(command=_serve)
     add_models(commands)
+    add_jobs(commands)
     add_train(commands)
     schema = commands.add_parser("schema", help="write the protocol's documents")
     schema.add_argument("--folder", type=Path, default=Path("docs/schema"), help="where to (%(default)s)")

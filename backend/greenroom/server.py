@@ -80,7 +80,7 @@ class _Server(uvicorn.Server):
 def serve(app: str) -> int:
     """Serve the app that the factory `module:function` makes, until a signal. Raises ConfigError."""
     settings = load_settings()
-    _require_writable(settings)
+    require_writable(settings)
     factory = _factory(app)
     with _listen(settings) as listener:
         return _serve(factory, listener, settings)
@@ -115,7 +115,8 @@ def _factory(app: str) -> Callable[[], ASGIApplication]:
     return factory
 
 
-def _require_writable(settings: Settings) -> None:
+def require_writable(settings: Settings) -> None:
+    """Make the data folder. Raises ConfigError when that, or writing there, is not possible."""
     try:
         settings.data.mkdir(parents=True, exist_ok=True)
     except OSError as error:

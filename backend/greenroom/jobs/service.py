@@ -57,6 +57,8 @@ class Jobs:
         self.clock = clock or SystemClock()
         self.folder = settings.data / "jobs"
         """Where uploaded files lie."""
+        self.life: asyncio.Task[None] | None = None
+        """Works jobs off; with a worker it ends before `running` is left only by a bug."""
         self._workers = self.folder / "workers"
         self._given = queue
         self._queue = queue
@@ -68,7 +70,7 @@ class Jobs:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Jobs]:
         """Open the store and work jobs off, beside the caller; on leaving, give back what is not done."""
-        life = asyncio.create_task(self._live(), name="jobs")
+        self.life = life = asyncio.create_task(self._live(), name="jobs")
         life.add_done_callback(crash_loudly)
         try:
             yield self

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from greenroom.testing.scripted import ScriptedEngine as ScriptedEngine
     from greenroom.testing.scripted import ScriptedModel as ScriptedModel
     from greenroom.testing.server import GreenroomServer as GreenroomServer
+    from greenroom.testing.server import GreenroomWorker as GreenroomWorker
     from greenroom.testing.vectors import bag_of_words as bag_of_words
 
 __getattr__ = _lazy_names(
@@ -30,6 +31,7 @@ __getattr__ = _lazy_names(
         "ScriptedEngine": "greenroom.testing.scripted",
         "ScriptedModel": "greenroom.testing.scripted",
         "GreenroomServer": "greenroom.testing.server",
+        "GreenroomWorker": "greenroom.testing.server",
         "bag_of_words": "greenroom.testing.vectors",
     },
 )

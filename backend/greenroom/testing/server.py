@@ -1,41 +1,29 @@
-"""A real server in a process of its own, for tests that need what a user has: a port, a log, something to kill."""
+"""A real server, and a real worker of jobs, each in a process of its own."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import re
 import shutil
 import signal
-import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal
 
 from greenroom.testing.client import Control
-
-START_DEADLINE_SECONDS = 30.0
-STOP_DEADLINE_SECONDS = 15.0
-POLL_SECONDS = 0.01
-_READY_LINE = re.compile(r"^GREENROOM_READY_LINE (\{.*\})$", re.MULTILINE)
-_OPERATOR_SETTINGS = re.compile(r"GREENROOM_|MODEL_|HOST$|PORT$")
+from greenroom.testing.process import START_DEADLINE_SECONDS as START_DEADLINE_SECONDS
+from greenroom.testing.process import STOP_DEADLINE_SECONDS as STOP_DEADLINE_SECONDS
+from greenroom.testing.process import GreenroomProcess
+from greenroom.testing.process import ServerStartError as ServerStartError
 
 
-class ServerStartError(AssertionError):
-    """The server did not say where it listens; the message holds its output."""
-
-
-class GreenroomServer:
+class GreenroomServer(GreenroomProcess):
     """`greenroom serve` on a free port of this machine; use it in a `with` block, or `start` and `stop` it.
 
     `app`: `module:factory` of the ASGI app. `engine`: `scripted` (no model, driven through `control`) or `local`.
     `folder`: holds data, log and configuration (default: a temporary one, removed at the end); a `greenroom.toml`
     in it is used. `environment` comes on top of this process's own, whose settings for Greenroom are left out."""
+
+    log_name = "server.log"
 
     def __init__(
         self,
@@ -46,74 +34,18 @@ class GreenroomServer:
         environment: Mapping[str, str] | None = None,
         arguments: Sequence[str] = (),
     ) -> None:
+        super().__init__(folder, environment)
         self._app = app
         self._engine = engine
-        self._own_folder = folder is None
-        self.folder = folder or Path(tempfile.mkdtemp(prefix="greenroom-"))
-        self._environment = dict(environment or {})
         self._arguments = tuple(arguments)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._log_begins = 0
         self.port = 0
         self.url = ""
         """Where it listens, without a slash at the end; the same after a restart."""
-        self.pid = 0
 
     @property
     def control(self) -> Control:
         """Drives its scripted engine."""
         return Control(self.url)
-
-    @property
-    def running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
-
-    @property
-    def log_file(self) -> Path:
-        return self.folder / "server.log"
-
-    def log(self) -> str:
-        """Everything it has written so far, lives before a restart included."""
-        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
-
-    def start(self) -> Self:
-        """Start it and wait until it listens. Raises ServerStartError, with its output, after 30 s."""
-        if self.running:
-            raise RuntimeError("it runs already")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._log_begins = self.log_file.stat().st_size if self.log_file.exists() else 0
-        with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                self._command(), cwd=self.folder, env=self._full_environment(), stdin=subprocess.DEVNULL,
-                stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
-        try:
-            self._await_ready_line(self._process)
-        except BaseException:
-            self._end(signal.SIGKILL)
-            raise
-        return self
-
-    def stop(self) -> None:
-        """End it as an operator does (SIGTERM), then whatever of it is left; remove its temporary folder."""
-        self._end(signal.SIGTERM)
-        if self._own_folder:
-            shutil.rmtree(self.folder, ignore_errors=True)
-
-    def kill(self) -> None:
-        """`kill -9` the server process alone. Its hosts have to notice by themselves; `stop` ends those that do not."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(STOP_DEADLINE_SECONDS)
-
-    def send_signal(self, which: signal.Signals) -> None:
-        """Send a signal to the server process alone."""
-        if self._process is not None:
-            self._process.send_signal(which)
-
-    def wait(self, seconds: float = STOP_DEADLINE_SECONDS) -> int:
-        """Wait for the server process to end by itself; its exit status. Raises subprocess.TimeoutExpired."""
-        return self._process.wait(seconds) if self._process is not None else 0
 
     def restart(self, forget: bool = False) -> None:
         """Another life on the same port. `forget`: without the data and the log of those before."""
@@ -123,49 +55,39 @@ class GreenroomServer:
             self.log_file.unlink(missing_ok=True)
         self.start()
 
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
     def _command(self) -> list[str]:
         return [
             sys.executable, "-m", "greenroom", "serve", "--host", "127.0.0.1", "--port", str(self.port),
             "--data", str(self.folder / "data"), "--engine", self._engine, "--app", self._app, *self._arguments,
         ]  # fmt: skip
 
-    def _full_environment(self) -> dict[str, str]:
-        inherited = {name: value for name, value in os.environ.items() if not _OPERATOR_SETTINGS.match(name)}
-        path = os.pathsep.join(filter(None, (os.getcwd(), os.environ.get("PYTHONPATH"))))
-        return {**inherited, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **self._environment}
-
-    def _await_ready_line(self, process: subprocess.Popen[bytes]) -> None:
-        until = time.monotonic() + START_DEADLINE_SECONDS
-        while not (found := _READY_LINE.search(self._output())):
-            if process.poll() is not None:
-                raise ServerStartError(f"the server ended with status {process.returncode}:\n{self._output()}")
-            if time.monotonic() > until:
-                raise ServerStartError(f"no ready line after {START_DEADLINE_SECONDS:g} s:\n{self._output()}")
-            time.sleep(POLL_SECONDS)
-        said = json.loads(found[1])
-        self.url, self.pid = said["url"], said["pid"]
+    def _is_ready(self, said: Mapping[str, Any]) -> None:
+        super()._is_ready(said)
+        self.url = said["url"]
         self.port = int(self.url.rpartition(":")[2])
 
-    def _output(self) -> str:
-        with self.log_file.open("rb") as log:
-            log.seek(self._log_begins)
-            return log.read().decode(errors="replace")
 
-    def _end(self, how: signal.Signals) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
-            process.send_signal(how)
-            process.wait(STOP_DEADLINE_SECONDS)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)  # the session that it was started in, and nothing else
-        process.wait(STOP_DEADLINE_SECONDS)
+class GreenroomWorker(GreenroomProcess):
+    """`greenroom jobs work`, ready once it can claim jobs; use it like a `GreenroomServer`, beside one on its `folder`
+    that has `GREENROOM_WORKER=off`.
+
+    `engine`: `scripted` (each load is ready at once, and nobody drives it) or `local`. `name`: of its log, where there
+    are several in one folder."""
+
+    def __init__(
+        self,
+        *,
+        engine: Literal["scripted", "local"] = "scripted",
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        name: str = "worker",
+    ) -> None:
+        super().__init__(folder, environment)
+        self._engine = engine
+        self.log_name = f"{name}.log"
+
+    def _command(self) -> list[str]:
+        return [
+            sys.executable, "-m", "greenroom", "jobs", "work",
+            "--data", str(self.folder / "data"), "--engine", self._engine,
+        ]  # fmt: skip
