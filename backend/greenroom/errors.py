@@ -378,7 +378,10 @@ class JobsUnavailableError(GreenroomError):
     status = 503
     title = "Jobs cannot be kept just now"
     temporary = True
-    retry_after_seconds = 2
+
+    def __init__(self, detail: str, retry_after_seconds: int = 2) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class LeaseLostError(GreenroomError):

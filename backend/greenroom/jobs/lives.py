@@ -2,7 +2,7 @@
 
 Each worker's life has a file that it keeps locked; the kernel lets go of the lock when the process ends, however it
 ends, and not before, be it stopped or in another container. So a restarted server need not wait for leases to run out.
-Without such locks (Windows) it waits.
+Without such locks (Windows) it waits. Files of uploads are kept alike while their process lives.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import secrets
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any
 
 try:
     import fcntl
@@ -27,8 +28,7 @@ def life(folder: Path) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
     with path.open("w") as file:
-        if fcntl is not None:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+        hold(file)
         try:
             yield name
         finally:
@@ -37,7 +37,7 @@ def life(folder: Path) -> Iterator[str]:
 
 def ended(folder: Path) -> list[str]:
     """Names of the workers whose processes are gone. `forget` them once their jobs are free."""
-    return [path.name for path in sorted(folder.iterdir()) if _is_free(path)] if fcntl is not None else []
+    return [path.name for path in sorted(folder.glob("*")) if is_free(path)]
 
 
 def forget(folder: Path, names: list[str]) -> None:
@@ -45,7 +45,16 @@ def forget(folder: Path, names: list[str]) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _is_free(path: Path) -> bool:
+def hold(file: IO[Any]) -> None:
+    """Until it is closed, or its process ends."""
+    if fcntl is not None:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+
+
+def is_free(path: Path) -> bool:
+    """Whether nobody holds it. Never known without locks."""
+    if fcntl is None:
+        return False
     try:
         with path.open("r+") as file:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)

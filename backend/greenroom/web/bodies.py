@@ -86,7 +86,7 @@ async def receive_body(
 
     Raises PayloadTooLargeError (413), BodyTooSlowError (408), InvalidInputError (422) when it ends too soon."""
     received = 0
-    if _declared_bytes(request) > most_bytes:
+    if declared_bytes(request) > most_bytes:
         raise PayloadTooLargeError(too_large)
     try:
         async with asyncio.timeout(seconds):
@@ -101,7 +101,7 @@ async def receive_body(
         raise BodyTooSlowError(f"The body was not complete after {seconds:g} s.") from error
 
 
-def _declared_bytes(request: Request) -> int:
+def declared_bytes(request: Request) -> int:
     """What Content-Length promises, 0 when it says nothing sensible: what arrives is counted anyway."""
     declared = request.headers.get("content-length", "")
     return int(declared) if declared.isascii() and declared.isdigit() and len(declared) < 20 else 0

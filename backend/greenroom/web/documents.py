@@ -92,6 +92,8 @@ def _operation(route: Endpoint) -> dict[str, Any]:
     if operation.body:
         content = {"application/json": {"schema": describe_answer(operation.body)}}
         content |= {media_type: {"schema": {"type": "string"}} for media_type in operation.files}
+        if operation.form:
+            content["multipart/form-data"] = {"schema": dict(operation.form)}
         described["requestBody"] = {"required": True, "content": content}
     if parameters := _parameters(operation):
         described["parameters"] = parameters

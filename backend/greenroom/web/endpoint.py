@@ -44,6 +44,8 @@ class Operation:
     """Needs the admin token: its handler is decorated with `require_admin`."""
     files: tuple[str, ...] = ()
     """Media types of files that may be sent instead of `body`."""
+    form: Mapping[str, object] = field(default_factory=dict)
+    """JSON Schema of a form that may be sent instead of `body`; empty: none."""
     downloads: tuple[str, ...] = ()
     """Media types of files that the answer 200 may be instead."""
     refusals: tuple[int, ...] = ()

@@ -20,8 +20,9 @@ from greenroom.protocol.jobs import MAX_JOB_INPUTS, MAX_PRIORITY, JobRequest
 from greenroom.serving.greenroom import Greenroom
 from greenroom.web.base_path import base_of
 from greenroom.web.bodies import json_answer, media_type_of, read_json, require_not_packed
+from greenroom.web.forms import FORM, KINDS, SPARE_BYTES, Form, require_utf8
 from greenroom.web.rates import rates_of, spend
-from greenroom.web.uploads import Upload, drop, keep, uploaded
+from greenroom.web.uploads import Upload, upload_from
 from greenroom.words import (
     BadRequestError,
     GreenroomError,
@@ -33,24 +34,16 @@ from greenroom.words import (
 )  # fmt: skip
 
 NO_STORE = {"cache-control": "no-store"}
-KINDS = {
-    "text/plain": FileKind.TEXT,
-    "text/csv": FileKind.CSV,
-    "application/jsonl": FileKind.JSONL,
-    "application/x-ndjson": FileKind.JSONL,
-}
-"""Media types of files that may be sent as they are."""
 MAX_FAULTS = 20
 MAX_COLUMN_CHARACTERS = 200
 _ID = re.compile(r"[0-9a-f-]{36}")
 _KEY = re.compile(r"[!-~]{1,255}")
-_UTF_8 = re.compile(r"charset\s*=\s*\"?(utf-?8|us-ascii)\"?\s*(;|$)", re.IGNORECASE)
 _RESPOND_ASYNC = re.compile(r"(?:^|[,;\s])respond-async(?=$|[,;\s])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class _Options:
-    """What the address says beside the body."""
+    """What the address says beside the body, or a form beside its file."""
 
     model: str | None
     column: str | None
@@ -95,11 +88,13 @@ async def submit_from(request: Request) -> Job:
 
     Raises InvalidInputError, BadRequestError for a key that is none, UnknownModelError, UnsupportedMediaTypeError,
     PayloadTooLargeError, BodyTooSlowError, IdempotencyConflictError, OverloadedError, JobsUnavailableError."""
-    options, kind = _options(request), KINDS.get(media_type_of(request))
-    if kind is not None:
-        return await _submit_file(request, kind, options)
-    if not media_type_of(request).endswith("json"):
-        raise UnsupportedMediaTypeError(f"Send JSON, or a file as {', '.join(KINDS)}.")
+    options, media_type = _options(request.query_params), media_type_of(request)
+    if media_type == FORM:
+        return await _submit_form(request)
+    if media_type in KINDS:
+        return await _submit_file(request, KINDS[media_type], options)
+    if not media_type.endswith("json"):
+        raise UnsupportedMediaTypeError(f"Send JSON, a form with a file, or a file as {', '.join(KINDS)}.")
     asked = await read_json(request, JobRequest)
     model, priority = asked.model or options.model, asked.priority or options.priority
     return await submit_inputs(request, _inputs_of(asked), model, priority, is_single=asked.text is not None)
@@ -131,33 +126,50 @@ async def submit_inputs(
 
 
 async def _submit_file(request: Request, kind: FileKind, options: _Options) -> Job:
-    _require_readable(request)
+    require_not_packed(request)
+    require_utf8(request.headers.get("content-type", ""))
+    _require_model(jobs_of(request).greenroom, options.model)
+    key = _key(request)
     _count(request)
-    key, jobs = _key(request), jobs_of(request)
-    name = _require_model(jobs.greenroom, options.model)
-    wanted = Wanted(_reads_rows(jobs.greenroom, name), options.column, jobs.settings.max_text_characters)
-    async with uploaded(request, jobs.folder, kind, wanted) as upload:
-        asked = [options.model, options.priority, options.column, kind, upload.sha256]
-        fingerprint = hashlib.sha256(msgspec.json.encode(asked)).hexdigest()
-        return await _submit_upload(jobs, upload, name, options.priority, key, fingerprint)
+    async with upload_from(request) as upload:
+        await upload.receive()
+        return await _submit_upload(request, upload, kind, options, key)
 
 
-async def _submit_upload(
-    jobs: Jobs, upload: Upload, name: str, priority: int, key: str | None, fingerprint: str
-) -> Job:
+async def _submit_form(request: Request) -> Job:
+    """Its fields win over the address, as those of a JSON body do."""
+    require_not_packed(request)
+    form, key = Form(request.headers["content-type"]), _key(request)
+    _count(request)
+    async with upload_from(request) as upload:
+        await upload.receive(form.take, SPARE_BYTES)
+        kind, fields = form.end()
+        options = _options({**request.query_params, **fields})
+        return await _submit_upload(request, upload, kind, options, key)
+
+
+async def _submit_upload(request: Request, upload: Upload, kind: FileKind, options: _Options, key: str | None) -> Job:
     """The file is in its place before the job is: a job without its file could never run. Whoever is cancelled on the
     way leaves the file there, since nobody knows then whether there is a job."""
-    await keep(upload)
+    jobs = jobs_of(request)
+    name = _require_model(jobs.greenroom, options.model)
+    await upload.read(
+        kind, Wanted(_reads_rows(jobs.greenroom, name), options.column, jobs.settings.max_text_characters)
+    )
+    asked = [options.model, options.priority, options.column, kind, upload.sha256]
+    fingerprint = hashlib.sha256(msgspec.json.encode(asked)).hexdigest()
+    await upload.keep()
+    inputs = upload.inputs
     try:
         job, is_new = await jobs.submit(
-            name, id_=upload.id, file=upload.file, total=upload.total, bad_lines=upload.bad_lines,
-            bad_line_count=upload.bad_line_count, priority=priority, key=key, fingerprint=fingerprint,
+            name, id_=upload.id, file=upload.file, total=inputs.total, bad_lines=inputs.bad_lines,
+            bad_line_count=inputs.bad_line_count, priority=options.priority, key=key, fingerprint=fingerprint,
         )  # fmt: skip
     except GreenroomError:
-        await drop(upload)
+        await upload.drop()
         raise
     if not is_new:
-        await drop(upload)
+        await upload.drop()
     return job
 
 
@@ -203,10 +215,9 @@ def _key(request: Request) -> str | None:
     return key
 
 
-def _options(request: Request) -> _Options:
+def _options(said: Mapping[str, str]) -> _Options:
     """Raises InvalidInputError."""
-    query = request.query_params
-    return _Options(query.get("model"), _column(query.get("column")), _priority(query.get("priority", "0")))
+    return _Options(said.get("model"), _column(said.get("column")), _priority(said.get("priority", "0")))
 
 
 def _priority(value: str) -> int:
@@ -221,10 +232,3 @@ def _column(value: str | None) -> str | None:
         detail = f"column: 1 to {MAX_COLUMN_CHARACTERS} characters are allowed"
         raise InvalidInputError(detail, (InputFault("", detail),))
     return value
-
-
-def _require_readable(request: Request) -> None:
-    require_not_packed(request)
-    _, _, parameters = request.headers.get("content-type", "").partition(";")
-    if "charset" in parameters.lower() and not _UTF_8.search(parameters):
-        raise UnsupportedMediaTypeError("Send the file as UTF-8.")

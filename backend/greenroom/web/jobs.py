@@ -18,8 +18,8 @@ from greenroom.protocol.jobs import MAX_PRIORITY, JobAnswer, JobRequest, JobResu
 from greenroom.web.base_path import base_of
 from greenroom.web.bodies import json_answer
 from greenroom.web.endpoint import Operation, Parameter, endpoint
+from greenroom.web.forms import KINDS
 from greenroom.web.job_requests import (
-    KINDS,
     MAX_COLUMN_CHARACTERS,
     NO_STORE,
     accepted_answer,
@@ -38,13 +38,27 @@ MAX_SKIP = 10**9
 _JOB = (Parameter("id", "The job's `job_uuid`.", "path"),)
 _KEY = Parameter("Idempotency-Key", "Kept for 24 hours: the same key with the same request names the same job.",
                  "header", schema={"pattern": "^[!-~]{1,255}$"})  # fmt: skip
+_COLUMN = {"minLength": 1, "maxLength": MAX_COLUMN_CHARACTERS}
+_PRIORITY = {"type": "integer", "minimum": -MAX_PRIORITY, "maximum": MAX_PRIORITY, "default": 0}
 _FILE_PARAMETERS = (
-    Parameter("model", "Name of a spec; absent: the first one that classifies texts. A JSON body wins over it."),
+    Parameter("model", "Name of a spec; absent: the first one that classifies texts. The body wins over it."),
     Parameter("column", "With a file: the CSV column, or the member of each JSON object, that has the text; `text`.",
-              schema={"minLength": 1, "maxLength": MAX_COLUMN_CHARACTERS}),
-    Parameter("priority", "Higher goes first. A JSON body wins over it.",
-              schema={"type": "integer", "minimum": -MAX_PRIORITY, "maximum": MAX_PRIORITY, "default": 0}),
+              schema=_COLUMN),
+    Parameter("priority", "Higher goes first. The body wins over it.", schema=_PRIORITY),
 )  # fmt: skip
+_FORM = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {
+        "file": {
+            "type": "string", "format": "binary",
+            "description": "One file, by its part's type or its name: .txt, .csv, .tsv, .jsonl, .ndjson.",
+        },
+        "model": {"type": "string"},
+        "column": {"type": "string", **_COLUMN},
+        "priority": _PRIORITY,
+    },
+}  # fmt: skip
 _STATE = f"({'|'.join(JobState)})"
 _PAGE_PARAMETERS = (
     Parameter("skip", "How many to leave out.",
@@ -59,7 +73,7 @@ _PAGE_PARAMETERS = (
 @endpoint(
     "/jobs",
     Operation("Submit a job; it is accepted while models load, and runs when they are ready.", {202: JobAnswer},
-              JobRequest, files=tuple(KINDS), parameters=(_KEY, *_FILE_PARAMETERS), refusals=(503,)),
+              JobRequest, files=tuple(KINDS), form=_FORM, parameters=(_KEY, *_FILE_PARAMETERS), refusals=(503,)),
     method="POST",
 )  # fmt: skip
 async def submit_job(request: Request) -> Response:

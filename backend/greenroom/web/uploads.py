@@ -3,7 +3,10 @@ line, which is what a worker reads. Only the second file stays, and only once it
 must survive the power.
 
 An upload is bounded in bytes, in time, and in how many there are at once; so is what it may grow to when each row of a
-table carries the names of all its columns."""
+table carries the names of all its columns, and what all files take together.
+
+While it is under way it holds its first file locked, by which any housekeeping knows it from what a process left that
+died; that file goes last."""
 
 from __future__ import annotations
 
@@ -13,8 +16,7 @@ import errno
 import hashlib
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,9 +26,11 @@ from starlette.requests import Request
 from greenroom.errors import JobsUnavailableError
 from greenroom.jobs.inputs import FileKind, Inputs, Wanted
 from greenroom.jobs.lines import UnreadableFileError
-from greenroom.jobs.seam import BadLine
+from greenroom.jobs.lives import hold
+from greenroom.jobs.room import RETRY_SECONDS, Room
 from greenroom.jobs.service import new_id
-from greenroom.web.bodies import receive_body
+from greenroom.settings import Settings
+from greenroom.web.bodies import declared_bytes, receive_body
 from greenroom.web.headcount import Headcount
 from greenroom.web.rates import address_of
 from greenroom.words import InputFault, InvalidInputError, OverloadedError, PayloadTooLargeError
@@ -42,23 +46,18 @@ LINES_PER_TURN = 64
 TOLD_BAD_LINES = 20
 
 
-@dataclass(frozen=True)
-class Upload:
-    """A file of inputs that is on disk, under the id that its job will have."""
+FileIn = Callable[[bytes], Iterable[bytes]]
 
-    id: str
-    file: Path
-    total: int
-    bad_lines: tuple[BadLine, ...]
-    bad_line_count: int
-    sha256: str
-    """Of the bytes that were sent."""
+
+def _all(piece: bytes) -> Iterable[bytes]:
+    return (piece,)
 
 
 class Uploads:
-    """How many uploads are in progress, for `app.state`."""
+    """How many uploads are in progress and what room files take, for `app.state`."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: Room) -> None:
+        self.room = room
         self._inside = Headcount(MOST_UPLOADS, MOST_UPLOADS_PER_ADDRESS)
         self.reading = asyncio.Semaphore(READ_AT_A_TIME)
 
@@ -77,89 +76,147 @@ class Uploads:
 def uploads_of(app: Starlette) -> Uploads:
     """Those of this app; made when first asked for."""
     if not hasattr(app.state, "greenroom_uploads"):
-        app.state.greenroom_uploads = Uploads()
+        room = Room(app.state.jobs.folder, app.state.greenroom.settings.max_jobs_bytes)
+        app.state.greenroom_uploads = Uploads(room)
     uploads: Uploads = app.state.greenroom_uploads
     return uploads
 
 
 @contextlib.asynccontextmanager
-async def uploaded(request: Request, folder: Path, kind: FileKind, wanted: Wanted) -> AsyncIterator[Upload]:
-    """The request's body as a file of inputs in `folder`; the caller moves it to stay with `keep`, or it goes.
+async def upload_from(request: Request) -> AsyncIterator[Upload]:
+    """A file of inputs that this request brings; unless it was kept, nothing of it stays.
 
-    Raises PayloadTooLargeError, BodyTooSlowError, OverloadedError, JobsUnavailableError when the disk is full, and
-    InvalidInputError for a file without any input; its faults are the first bad lines."""
-    uploads, id_ = uploads_of(request.app), new_id()
-    raw, made = folder / f"{id_}.upload", folder / f"{id_}.part"
-    try:
-        with uploads.place(address_of(request)), _disk_troubles():
-            sha256 = await _receive(request, raw)
-            async with uploads.reading:
-                inputs = await asyncio.to_thread(_rewrite, raw, made, Inputs(kind, wanted), _most_bytes(request))
-        _require_some(inputs)
-        lines = tuple(inputs.bad_lines)
-        yield Upload(id_, folder / f"{id_}.jsonl", inputs.total, lines, inputs.bad_line_count, sha256)
-    finally:
-        await asyncio.shield(asyncio.to_thread(_remove, raw, made))
-
-
-async def keep(upload: Upload) -> None:
-    """Put the file where it stays, for good. Raises JobsUnavailableError."""
-    with _disk_troubles():
-        await asyncio.to_thread(_put_in_place, upload.file)
-
-
-async def drop(upload: Upload) -> None:
-    """The job came to nothing, or was there already."""
-    await asyncio.shield(asyncio.to_thread(_remove, upload.file))
-
-
-def _most_bytes(request: Request) -> int:
-    most: int = request.app.state.greenroom.settings.max_upload_bytes
-    return most
-
-
-async def _receive(request: Request, raw: Path) -> str:
-    """Write the body to `raw`; its SHA-256."""
-    settings, most = request.app.state.greenroom.settings, _most_bytes(request)
-    seconds = settings.body_timeout_seconds * max(1.0, most / settings.max_body_bytes)  # the same rate as other bodies
-    digest, buffer = hashlib.sha256(), bytearray()
-    file = await asyncio.to_thread(_create, raw)
-
-    async def take(chunk: bytes) -> None:
-        digest.update(chunk)
-        buffer.extend(chunk)
-        if len(buffer) >= BUFFER_BYTES:
-            await asyncio.to_thread(file.write, bytes(buffer))
-            buffer.clear()
-
-    try:
-        await receive_body(request, take, most, seconds, f"A file may have {most} bytes. Send it in parts.")
-        await asyncio.to_thread(file.write, bytes(buffer))
-    finally:
-        await asyncio.shield(asyncio.to_thread(file.close))
-    return digest.hexdigest()
-
-
-def _create(file: Path) -> BinaryIO:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    return file.open("xb")
-
-
-def _rewrite(raw: Path, made: Path, inputs: Inputs, most_bytes: int) -> Inputs:
-    written = 0
-    with raw.open("rb") as source, made.open("xb") as target:
+    Raises OverloadedError, and JobsUnavailableError when the disk is full."""
+    uploads, upload = uploads_of(request.app), Upload(request)
+    with uploads.place(address_of(request)):
         try:
-            for count, line in enumerate(inputs.read(source)):
-                written += target.write(line)
-                if written > MAX_GROWTH * most_bytes:
-                    raise PayloadTooLargeError("The rows of this table take too much room. Send it in parts.")
-                if count % LINES_PER_TURN == 0:
-                    time.sleep(0)
-        except UnreadableFileError as error:
-            raise InvalidInputError(str(error), (InputFault("", str(error)),)) from error
-        target.flush()
-        os.fsync(target.fileno())
-    return inputs
+            with _disk_troubles():
+                await asyncio.to_thread(upload.open)
+            yield upload
+        finally:
+            await asyncio.shield(asyncio.to_thread(upload.close))
+
+
+class Upload:
+    """One file on its way: `receive`, `read`, `keep`, in this order. Its id is the one that its job will have.
+
+    Each raises JobsUnavailableError when the disk is full, or what all files may take."""
+
+    def __init__(self, request: Request) -> None:
+        folder = request.app.state.jobs.folder
+        self.id = new_id()
+        self.file: Path = folder / f"{self.id}.jsonl"
+        """Where it will stay."""
+        self.inputs: Inputs
+        """What there is in it, once it has been read."""
+        self.sha256 = ""
+        """Of the bytes of the file, once they were received."""
+        self._request = request
+        self._settings: Settings = request.app.state.greenroom.settings
+        self._uploads = uploads_of(request.app)
+        self._raw, self._made = folder / f"{self.id}.upload", folder / f"{self.id}.part"
+        self._taken_bytes = 0
+        """Of the room."""
+        self._kept_bytes = 0
+        self._held: BinaryIO
+
+    def open(self) -> None:
+        """Its file is held until `close`, by which everybody knows that it is in use."""
+        self._raw.parent.mkdir(parents=True, exist_ok=True)
+        self._held = self._raw.open("xb")
+        hold(self._held)
+
+    def close(self) -> None:
+        _remove(self._raw, self._made)
+        self._uploads.room.give_back(self._taken_bytes - self._kept_bytes)
+        if hasattr(self, "_held"):
+            with contextlib.suppress(OSError):  # what it could not write, it need not
+                self._held.close()
+
+    async def receive(self, file_in: FileIn = _all, spare_bytes: int = 0) -> None:
+        """Write the file to disk. `file_in`: what of the file is in a piece of the body, which may have `spare_bytes`
+        more than the file.
+
+        Raises PayloadTooLargeError, BodyTooSlowError, InvalidInputError when it breaks off."""
+        settings, most = self._settings, self._settings.max_upload_bytes
+        seconds = settings.body_timeout_seconds * max(1.0, most / settings.max_body_bytes)  # the rate of other bodies
+        too_large = f"A file may have {most} bytes. Send it in parts."
+        digest, buffer, received_bytes = hashlib.sha256(), bytearray(), 0
+
+        async def take(piece: bytes) -> None:
+            nonlocal received_bytes
+            for content in file_in(piece):
+                received_bytes += len(content)
+                if received_bytes > most:
+                    raise PayloadTooLargeError(too_large)
+                digest.update(content)
+                buffer.extend(content)
+                await asyncio.sleep(0)
+            if len(buffer) >= BUFFER_BYTES:
+                await self._write(buffer)
+
+        with _disk_troubles():
+            await self._uploads.room.require(min(declared_bytes(self._request), most))
+            await receive_body(self._request, take, most + spare_bytes, seconds, too_large)
+            await self._write(buffer)
+        self.sha256 = digest.hexdigest()
+
+    async def _write(self, buffer: bytearray) -> None:
+        self._take_room(len(buffer))
+        await asyncio.to_thread(self._append, bytes(buffer))
+        buffer.clear()
+
+    def _append(self, content: bytes) -> None:
+        self._held.write(content)
+        self._held.flush()
+
+    def _take_room(self, more_bytes: int) -> None:
+        self._uploads.room.take(more_bytes)
+        self._taken_bytes += more_bytes
+
+    async def read(self, kind: FileKind, wanted: Wanted) -> None:
+        """Find the inputs in it. Raises PayloadTooLargeError, and InvalidInputError for a file without any; its faults
+        are the first bad lines."""
+        inputs = Inputs(kind, wanted)
+        with _disk_troubles():
+            async with self._uploads.reading:
+                await asyncio.to_thread(self._rewrite, inputs)
+        _require_some(inputs)
+        self.inputs = inputs
+
+    def _rewrite(self, inputs: Inputs) -> None:
+        most = MAX_GROWTH * self._settings.max_upload_bytes
+        written = not_counted = 0
+        with self._raw.open("rb") as source, self._made.open("xb") as target:
+            try:
+                for count, line in enumerate(inputs.read(source)):
+                    written += len(line)
+                    not_counted += len(line)
+                    if written > most:
+                        raise PayloadTooLargeError("The rows of this table take too much room. Send it in parts.")
+                    if not_counted >= BUFFER_BYTES:
+                        self._take_room(not_counted)
+                        not_counted = 0
+                    target.write(line)
+                    if count % LINES_PER_TURN == 0:
+                        time.sleep(0)
+            except UnreadableFileError as error:
+                raise InvalidInputError(str(error), (InputFault("", str(error)),)) from error
+            self._take_room(not_counted)
+            target.flush()
+            os.fsync(target.fileno())
+        self._made_bytes = written
+
+    async def keep(self) -> None:
+        """Put it where it stays, for good."""
+        with _disk_troubles():
+            await asyncio.to_thread(_put_in_place, self._made, self.file)
+        self._kept_bytes = self._made_bytes
+
+    async def drop(self) -> None:
+        """It was kept, and the job came to nothing, or was there already."""
+        await asyncio.shield(asyncio.to_thread(_remove, self.file))
+        self._kept_bytes = 0
 
 
 def _require_some(inputs: Inputs) -> None:
@@ -170,8 +227,8 @@ def _require_some(inputs: Inputs) -> None:
     raise InvalidInputError(f"{detail} {faults[0].detail}" if faults else detail, faults or (InputFault("", detail),))
 
 
-def _put_in_place(file: Path) -> None:
-    file.with_suffix(".part").rename(file)
+def _put_in_place(made: Path, file: Path) -> None:
+    made.rename(file)
     folder = os.open(file.parent, os.O_RDONLY)
     try:
         os.fsync(folder)  # or the name may be lost where the content is not
@@ -193,4 +250,5 @@ def _disk_troubles() -> Iterator[None]:
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         why = "The disk is full." if full else "The file cannot be written here."
-        raise JobsUnavailableError(f"{why} Nothing was accepted; the server's operator can help.") from error
+        detail = f"{why} Nothing was accepted; the server's operator can help."
+        raise JobsUnavailableError(detail, RETRY_SECONDS) from error

@@ -16,40 +16,12 @@ from starlette.applications import Starlette
 
 from greenroom.errors import JobsUnavailableError
 from greenroom.jobs.seam import Job
-from greenroom.jobs.service import Jobs
 from greenroom.testing.memory_queue import MemoryQueue
 from greenroom.web import uploads
 from tests.unit.web.in_process import Answer, AppMaker, ask
 
 JSON, TEXT, CSV = ({"content-type": kind} for kind in ("application/json", "text/plain; charset=UTF-8", "text/csv"))
-MODELS = """
-[models.minilm]
-source = "path:anything"
-[models.sentiment]
-source = "path:anything"
-runtime = "text-classifier"
-[models.remarks]
-source = "path:anything"
-runtime = "tabular"
-"""
 patient = partial(examples, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@pytest.fixture
-def queue() -> MemoryQueue:
-    return MemoryQueue(max_pending=50_000)
-
-
-@pytest.fixture
-def make_jobs_app(make_app: AppMaker, tmp_path: Path, queue: MemoryQueue) -> AppMaker:
-    (tmp_path / "greenroom.toml").write_text(MODELS)
-
-    def make(**settings: Any) -> Starlette:
-        app = make_app(**settings)
-        app.state.jobs = Jobs(app.state.greenroom.settings, app.state.greenroom, queue=queue)
-        return app
-
-    return make
 
 
 @pytest.fixture
