@@ -26,6 +26,7 @@ from bench.harness import Bench, Plan, Report, Row, at_most, interleave, ratio_a
 from bench.http import Connection, first_answer
 from bench.model import MODEL, model_folder, offline
 from bench.processes import free_port, own_environment, running
+from greenroom.store.loads import read_early
 
 SCRIPT = Path(__file__).parent / "opponents" / "bare_script.py"
 TEXT = "a short text"
@@ -68,7 +69,7 @@ def _dtype_after_a_load(data: str) -> str:
 
 def _wait_for_history(data: Path) -> None:
     limit = time.monotonic() + 10
-    while not (data / "loads.json").exists() and time.monotonic() < limit:
+    while not read_early(data / "greenroom.db") and time.monotonic() < limit:
         time.sleep(0.01)
 
 

@@ -22,8 +22,8 @@ from websockets.sync.client import connect
 from bench.harness import Bench, Plan, Report, Row, at_most, interleave
 from bench.http import first_answer
 from bench.processes import free_port, running
-from greenroom.readiness.history import ETA_JUDGED_FROM_PERCENT, LoadHistory, LoadRecord, eta_error
-from greenroom.serving.memory import FILE_NAME
+from greenroom.readiness.history import ETA_JUDGED_FROM_PERCENT, LoadRecord, decoded, eta_error
+from greenroom.store.loads import read_early
 
 LOADS_A_ROUND = 2
 READY_WITHIN_SECONDS = 120
@@ -107,13 +107,7 @@ def _watch(port: int) -> Seen:
 
 def _records(data: Path) -> list[LoadRecord]:
     """All that is remembered, in the order in which it was written."""
-    try:
-        content = json.loads((data / FILE_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
-    history = LoadHistory.from_json(json.dumps(content.get("history")))
-    digests = dict.fromkeys(entry["digest"] for entry in content["history"])
-    return [record for digest in digests for record in history.loads(digest)]
+    return [record for record in map(decoded, read_early(data / "greenroom.db")) if record is not None]
 
 
 def _new_record(data: Path, before: list[LoadRecord]) -> LoadRecord:

@@ -1,37 +1,30 @@
-"""`Jobs`: what the surface asks of jobs, over whatever queue keeps them.
-
-The database's libraries take most of a second to import, which is not to be paid before the server listens, nor by one
-that never sees a job: so the store opens in a thread, a moment after the start where there is one already, and at the
-first call where there is none.
-"""
+"""`Jobs`: what the surface asks of jobs, over whatever queue keeps them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
 from greenroom.clock import Clock, SystemClock
-from greenroom.errors import GreenroomError, JobNotFoundError, JobsUnavailableError
+from greenroom.errors import JobNotFoundError, JobsUnavailableError
 from greenroom.jobs.lives import ended, forget, life
-from greenroom.jobs.opening import database_url, open_queue, stands
+from greenroom.jobs.opening import open_queue
 from greenroom.jobs.seam import BadLine, Counts, Job, JobQueue, JobState, NewJob
 from greenroom.jobs.worker import Worker
 from greenroom.serving.greenroom import Greenroom
 from greenroom.settings import Settings
 from greenroom.tasks import crash_loudly
 
-OPEN_AFTER_SECONDS = 0.25
-"""After the start, unless somebody asks before: by then the server listens."""
+if TYPE_CHECKING:
+    from greenroom.store.database import Database
+
 REOPEN_SECONDS = 5.0
-OPEN_PATIENCE_SECONDS = 20.0
-"""How long a call waits for the store."""
 HOUSEKEEPING_SECONDS = 5.0
 PURGE_SECONDS = 3600.0
 LOOK_SECONDS = 0.5
@@ -60,16 +53,12 @@ class Jobs:
         self.life: asyncio.Task[None] | None = None
         """Works jobs off; with a worker it ends before `running` is left only by a bug."""
         self._workers = self.folder / "workers"
-        self._given = queue
         self._queue = queue
-        self._asked = asyncio.Event()
-        self._turn = asyncio.Event()
-        """Set, and replaced, whenever opening has succeeded or failed."""
-        self._trouble: GreenroomError | None = None
+        self._opening = asyncio.Lock()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Jobs]:
-        """Open the store and work jobs off, beside the caller; on leaving, give back what is not done."""
+        """Work jobs off beside the caller, once there is a store; on leaving, give back what is not done."""
         self.life = life = asyncio.create_task(self._live(), name="jobs")
         life.add_done_callback(crash_loudly)
         try:
@@ -77,19 +66,10 @@ class Jobs:
         finally:
             life.cancel()
             await asyncio.gather(life, return_exceptions=True)
-            if self._queue is not None and self._given is None:
-                await self._queue.close()
 
     async def queue(self) -> JobQueue:
         """The open queue. Raises JobsUnavailableError when it cannot be opened."""
-        self._asked.set()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(OPEN_PATIENCE_SECONDS):
-                while self._queue is None and self._trouble is None:
-                    await self._turn.wait()
-        if self._queue is None:
-            raise JobsUnavailableError(str(self._trouble or "Jobs are not kept yet: try again in a moment."))
-        return self._queue
+        return self._queue or await self._on(await self.greenroom.store.database())
 
     async def submit(
         self,
@@ -163,7 +143,7 @@ class Jobs:
             seen = {job.id: job.changes for job in jobs.values() if not job.is_terminal or job in newest.jobs}
 
     async def _live(self) -> None:
-        queue = self._queue or await self._open()
+        queue = await self._opened()
         if self.settings.worker == "off":
             return
         with life(self._workers) as name:
@@ -196,23 +176,22 @@ class Jobs:
             await asyncio.to_thread(forget, self._workers, gone)
             log.info("workers_gone", workers=len(gone), jobs_released=released)
 
-    async def _open(self) -> JobQueue:
-        """Until it has succeeded; whoever waits hears of each failure."""
-        url = database_url(self.settings)
-        await _wait(self._asked, OPEN_AFTER_SECONDS if stands(url) else None)
+    async def _opened(self) -> JobQueue:
+        """Wait for the queue for as long as it takes, without asking for its database."""
         while self._queue is None:
-            begun = time.monotonic()
+            database = await self.greenroom.store.opened()
             try:
-                self._queue = await asyncio.to_thread(open_queue, url, self.folder)
-                self._trouble = None
-                log.info("jobs_opened", seconds=round(time.monotonic() - begun, 3))
-            except GreenroomError as error:
-                self._trouble = error
+                await self._on(database)
+            except JobsUnavailableError as error:
                 log.error("jobs_unavailable", reason=str(error), next_try_seconds=REOPEN_SECONDS)
-            self._turn.set()
-            self._turn = asyncio.Event()
-            if self._queue is None:
                 await asyncio.sleep(REOPEN_SECONDS)
+        return self._queue
+
+    async def _on(self, database: Database) -> JobQueue:
+        """The one queue on it; made in a thread, because its statements take a while. Raises JobsUnavailableError."""
+        async with self._opening:
+            if self._queue is None:
+                self._queue = await asyncio.to_thread(open_queue, database, self.folder)
         return self._queue
 
 
@@ -234,9 +213,3 @@ async def _looks(queue: JobQueue) -> AsyncIterator[None]:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LOOK_SECONDS - MIN_LOOK_SECONDS):
                 seen = await queue.changed(seen)
-
-
-async def _wait(event: asyncio.Event, seconds: float | None) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()

@@ -1,4 +1,4 @@
-"""What earlier loads on this machine took, per version. A pure container: the caller reads and writes the file.
+"""What earlier loads took, per version. A pure container: the caller keeps the records.
 
 Losing it costs only precision, so damage is never an error: what does not parse or makes no sense is left out.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from statistics import median
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -20,7 +20,6 @@ LOADS_PER_DIGEST = 10
 DIGESTS = 50
 ETA_JUDGED_FROM_PERCENT = 20
 
-_T = TypeVar("_T")
 Seconds = Annotated[float, Meta(ge=0)]
 
 
@@ -103,23 +102,16 @@ class LoadHistory:
         alike = [load for load in loads if load.stages.keys() == set(applied)]
         return tuple(load.stages[stage] for load in alike or loads)
 
-    def to_json(self) -> str:
-        records = [load for loads in self._loads.values() for load in loads]
-        return msgspec.json.encode(records).decode()
 
-    @classmethod
-    def from_json(cls, text: str | bytes) -> LoadHistory:
-        """The history that `to_json` wrote; without the records that are damaged, empty if all is."""
-        history = cls()
-        for raw in _decode(text, list[msgspec.Raw]) or ():
-            record = _decode(bytes(raw), LoadRecord)
-            if record is not None and all(is_curve(stage.curve) for stage in record.stages.values()):
-                history.add(record)
-        return history
+def encoded(record: LoadRecord) -> bytes:
+    """As JSON, to be kept."""
+    return msgspec.json.encode(record)
 
 
-def _decode(text: str | bytes, shape: type[_T]) -> _T | None:
+def decoded(record: bytes) -> LoadRecord | None:
+    """What `encoded` made; None when it is damaged."""
     try:
-        return msgspec.json.decode(text, type=shape)
+        load = msgspec.json.decode(record, type=LoadRecord)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
+    return load if all(is_curve(stage.curve) for stage in load.stages.values()) else None

@@ -27,6 +27,7 @@ from greenroom.serving.room import Room
 from greenroom.serving.updater import Updater
 from greenroom.settings import Settings
 from greenroom.sources.seam import Fetcher
+from greenroom.store.store import Store
 from greenroom.tasks import crash_loudly
 from greenroom.words import (
     DeadlineExceededError,
@@ -95,7 +96,8 @@ class Greenroom:
         self.epoch = secrets.token_hex(4)
         self.started_at = self.clock.monotonic()
         settings.data.mkdir(parents=True, exist_ok=True)
-        memory = LoadMemory(settings.data)
+        self.store = Store(settings)
+        memory = LoadMemory(settings.data, self.store)
         readiness = Readiness(self.specs, self.epoch, memory.history)
         self.board = Board(readiness, self.epoch, self.clock)
         self.metrics = Metrics(spec.name for spec in self.specs)
@@ -116,25 +118,27 @@ class Greenroom:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Greenroom]:
         """Start loading; on leaving, end every host. Nothing slow is awaited before it yields."""
-        tasks = [asyncio.create_task(work, name=name) for name, work in self._lives()]
-        for task in tasks:
-            task.add_done_callback(crash_loudly)
-        try:
-            await self.engine.start()
-            yield self
-        finally:
+        async with self.store.running():
+            tasks = [asyncio.create_task(work, name=name) for name, work in self._lives()]
             for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.gather(*(changes.close() for changes in self.changes.values()))
-            await self.engine.close()
-            await self.means.fetcher.close()
-            await asyncio.gather(*(calls.close() for calls in self._calls.values()))
+                task.add_done_callback(crash_loudly)
+            try:
+                await self.engine.start()
+                yield self
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await asyncio.gather(*(changes.close() for changes in self.changes.values()))
+                await self.engine.close()
+                await self.means.fetcher.close()
+                await asyncio.gather(*(calls.close() for calls in self._calls.values()))
 
     def _lives(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """What runs for the server's life."""
         yield "pump", self.board.pump()
         yield "room", self.room.run()
+        yield "memory", self.means.memory.run()
         for name in self.keepers:
             yield f"keeper {name}", self.keepers[name].run()
             yield f"trial {name}", self.changes[name].watch_trial()

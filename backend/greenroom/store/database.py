@@ -37,6 +37,7 @@ READERS = 4
 log = structlog.get_logger("greenroom.store")
 _Result = TypeVar("_Result")
 Work = Callable[[Session], _Result]
+"""A unit of work. What it finds in the session's `info` was noted by those before it in the same transaction."""
 
 
 class Database:
@@ -116,6 +117,7 @@ def _one(session: Session, work: Work[Any], done: Future[Any]) -> Callable[[], N
     except (OperationalError, InternalError, InterfaceError, ResourceClosedError):
         raise
     except Exception as error:
+        session.info.clear()  # what it noted there for the units after it is undone, too
         return _raiser(done, error)
     return lambda: done.set_result(result)
 

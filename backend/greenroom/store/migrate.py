@@ -45,7 +45,7 @@ def migrate(url: str) -> bool:
                 connection.commit()
             upgrade(connection)
             return True
-    except DBAPIError as error:
+    except (DBAPIError, OSError) as error:
         raise JobsUnavailableError("The database of jobs cannot be opened; the server's log says why.") from error
     finally:
         engine.dispose()

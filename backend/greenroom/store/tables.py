@@ -5,7 +5,7 @@ Times are unix seconds (float). JSON is kept as UTF-8 bytes, because nothing her
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, LargeBinary
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary
 from sqlmodel import Field, SQLModel
 
 
@@ -13,7 +13,11 @@ class JobRow(SQLModel, table=True):
     """A job: see `jobs.seam.Job` and `jobs.rules.Row` for what each member means."""
 
     __tablename__ = "ml_jobs"
-    __table_args__ = (Index("ix_ml_jobs_next", "state", "rank", "number"),)
+    __table_args__ = (
+        Index("ix_ml_jobs_next", "state", "rank", "number"),
+        Index("ix_ml_jobs_newest", "state", "number"),
+        Index("ix_ml_jobs_change", "change", "number"),
+    )
 
     number: int | None = Field(default=None, primary_key=True)
     """Counts up in the order of acceptance."""
@@ -32,18 +36,42 @@ class JobRow(SQLModel, table=True):
     cancelling: bool = False
     fault_code: str | None = Field(default=None, max_length=60)
     fault_message: str | None = None
-    bad_lines: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     bad_line_count: int = 0
     version: str | None = Field(default=None, max_length=200)
     label: str | None = Field(default=None, max_length=200)
     score: float | None = None
     changes: int = 0
-    inputs: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    change: int = Field(sa_column=Column(BigInteger, nullable=False))
+    """Number of the commit that changed it last: see `JobChangeRow`."""
+    worked_seconds: float = 0.0
     file: str | None = None
     """Name of the uploaded file in the data folder."""
     fence: int = 0
     lease_until: float | None = None
     worker: str | None = Field(default=None, max_length=100)
+    bad_lines: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    inputs: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    """Last, so that SQLite reads what stands before it without the pages that it fills."""
+
+
+class JobChangeRow(SQLModel, table=True):
+    """The one row that counts the commits in which jobs changed, whichever process made them."""
+
+    __tablename__ = "ml_job_change"
+
+    change: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+
+
+class LoadRow(SQLModel, table=True):
+    """A finished load: see `readiness.history.LoadRecord`."""
+
+    __tablename__ = "model_loads"
+
+    number: int | None = Field(default=None, primary_key=True)
+    """Counts up in the order in which they ended."""
+    digest: str = Field(max_length=64, index=True)
+    """Of the version."""
+    record: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
 class JobKeyRow(SQLModel, table=True):

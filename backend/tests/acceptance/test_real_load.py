@@ -19,6 +19,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
+from greenroom.store.loads import read_early
 from greenroom.testing import GreenroomServer
 from greenroom.testing.plugin import GreenroomServerFactory
 
@@ -122,9 +123,18 @@ def server(greenroom_server_factory: GreenroomServerFactory) -> GreenroomServer:
     return server
 
 
+def wait_until_kept(server: GreenroomServer) -> None:
+    """What a load taught is written a few seconds after it."""
+    until = time.monotonic() + READY_WITHIN_SECONDS
+    while not read_early(server.folder / "data" / "greenroom.db"):
+        assert time.monotonic() < until, "the load was not kept"
+        time.sleep(0.05)
+
+
 def test_the_laws_hold_on_a_first_and_a_second_real_load(server: GreenroomServer) -> None:
     first, second = Recorder(server), Recorder(server)
     first.record_until_ready()
+    wait_until_kept(server)
     server.restart()
     second.record_until_ready()
     for title, recorder in (("first load", first), ("second load", second)):

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from greenroom.errors import IdempotencyConflictError, JobNotFoundError, JobsUnavailableError, UnknownModelError
-from greenroom.jobs import service
 from greenroom.jobs.seam import Chunk, Job, JobState
 from greenroom.jobs.service import Jobs
 from greenroom.settings import load_settings
+from greenroom.store import store
 from greenroom.words import ModelSpec, Task
 from tests.unit.jobs.conftest import sql_queue
 from tests.unit.serving.house import House
@@ -27,7 +27,7 @@ class Desk:
     def __init__(self, folder: Path, **settings: Any) -> None:
         (folder / "model").mkdir(exist_ok=True)
         self.data = folder / "data"
-        self.house = House(folder, ModelSpec(MODEL, f"path:{folder / 'model'}", task=Task.CLASSIFY))
+        self.house = House(folder, ModelSpec(MODEL, f"path:{folder / 'model'}", task=Task.CLASSIFY), **settings)
         self.jobs = Jobs(load_settings(data=self.data, **settings), self.house.greenroom)
 
     @contextlib.asynccontextmanager
@@ -71,7 +71,7 @@ async def test_a_job_for_no_model_is_refused(desk: Desk) -> None:
 
 
 async def test_a_server_that_sees_no_job_opens_no_database(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "OPEN_AFTER_SECONDS", 0)
+    monkeypatch.setattr(store, "OPEN_AFTER_SECONDS", 0)
     async with desk.open():
         assert not (desk.data / "greenroom.db").exists()
 
@@ -79,7 +79,7 @@ async def test_a_server_that_sees_no_job_opens_no_database(desk: Desk, monkeypat
 async def test_jobs_of_the_life_before_are_done_without_anybody_asking(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "OPEN_AFTER_SECONDS", 0)
+    monkeypatch.setattr(store, "OPEN_AFTER_SECONDS", 0)
     async with desk.open(ready=False) as jobs:
         job, _ = await jobs.submit(MODEL, ["text"])
     successor = Desk(tmp_path)
@@ -149,7 +149,7 @@ async def test_a_job_that_never_was_cannot_be_watched(desk: Desk) -> None:
 async def test_a_database_that_cannot_be_opened_is_told_to_who_asks_and_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "REOPEN_SECONDS", 0.01)
+    monkeypatch.setattr(store, "REOPEN_SECONDS", 0.01)
     place = tmp_path / "elsewhere"
     desk = Desk(tmp_path, database_url=f"sqlite:///{place / 'jobs.db'}")
     async with desk.open() as jobs:

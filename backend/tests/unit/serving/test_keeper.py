@@ -9,6 +9,8 @@ import pytest
 
 from greenroom.protocol.snapshot import Phase, Status
 from greenroom.serving.memory import LoadMemory
+from greenroom.settings import load_settings
+from greenroom.store.store import Store
 from greenroom.words import ErrorCode, RetryRefusedError
 from tests.unit.serving.house import House
 
@@ -193,8 +195,11 @@ async def test_a_change_between_looking_and_waiting_is_not_lost(house: House) ->
 
 
 def test_a_damaged_memory_is_a_new_beginning(tmp_path: Path) -> None:
-    (tmp_path / "loads.json").write_text('{"history": 3, "verdicts": {"digest": ["x"]}}')
-    assert LoadMemory(tmp_path).verdicts("digest") == {}
+    (tmp_path / "verdicts.json").write_text('{"digest": ["x"]}')
+    (tmp_path / "greenroom.db").write_text("no database")
+    memory = LoadMemory(tmp_path, Store(load_settings(data=tmp_path)))
+    assert memory.verdicts("digest") == {}
+    assert memory.history.loads("digest") == ()
 
 
 async def test_a_missing_folder_is_logged_with_its_full_path_and_shown_without(

@@ -14,6 +14,8 @@ import pytest
 from greenroom.readiness.history import LoadRecord
 from greenroom.serving.ledger import Ledger
 from greenroom.serving.memory import LoadMemory
+from greenroom.settings import load_settings
+from greenroom.store.store import Store
 from greenroom.words import ModelSpec
 
 Keep = Callable[[Path], Awaitable[None]]
@@ -26,11 +28,11 @@ def keep_ledger(folder: Path) -> Awaitable[None]:
     return ledger.save()
 
 
-def keep_memory(folder: Path) -> Awaitable[None]:
-    return LoadMemory(folder).remember(RECORD, {})
+async def keep_verdicts(folder: Path) -> None:
+    await LoadMemory(folder, Store(load_settings(data=folder))).remember(RECORD, {"bfloat16": True})
 
 
-@pytest.fixture(params=[keep_ledger, keep_memory])
+@pytest.fixture(params=[keep_ledger, keep_verdicts])
 def keep(request: pytest.FixtureRequest) -> Keep:
     made: Keep = request.param
     return made

@@ -1,4 +1,4 @@
-"""Jobs, their keys and their results."""
+"""Jobs, their keys and their results; what loads took."""
 
 from __future__ import annotations
 
@@ -28,19 +28,27 @@ def upgrade() -> None:
         sa.Column("cancelling", sa.Boolean(), nullable=False),
         sa.Column("fault_code", sa.String(60)),
         sa.Column("fault_message", sa.String()),
-        sa.Column("bad_lines", sa.LargeBinary(), nullable=False),
         sa.Column("bad_line_count", sa.Integer(), nullable=False),
         sa.Column("version", sa.String(200)),
         sa.Column("label", sa.String(200)),
         sa.Column("score", sa.Float()),
         sa.Column("changes", sa.Integer(), nullable=False),
-        sa.Column("inputs", sa.LargeBinary(), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("worked_seconds", sa.Float(), nullable=False),
         sa.Column("file", sa.String()),
         sa.Column("fence", sa.Integer(), nullable=False),
         sa.Column("lease_until", sa.Float()),
         sa.Column("worker", sa.String(100)),
+        sa.Column("bad_lines", sa.LargeBinary(), nullable=False),
+        sa.Column("inputs", sa.LargeBinary(), nullable=False),
     )
     op.create_index("ix_ml_jobs_next", "ml_jobs", ["state", "rank", "number"])
+    op.create_index("ix_ml_jobs_newest", "ml_jobs", ["state", "number"])
+    op.create_index("ix_ml_jobs_change", "ml_jobs", ["change", "number"])
+    counted = op.create_table(
+        "ml_job_change", sa.Column("change", sa.BigInteger(), primary_key=True, autoincrement=False)
+    )
+    op.bulk_insert(counted, [{"change": 0}])
     op.create_table(
         "ml_job_keys",
         sa.Column("key", sa.String(255), primary_key=True),
@@ -58,8 +66,14 @@ def upgrade() -> None:
         sa.Column("rows", sa.LargeBinary(), nullable=False),
         sa.Column("version", sa.String(200), nullable=False),
     )  # fmt: skip
+    op.create_table(
+        "model_loads",
+        sa.Column("number", sa.Integer(), primary_key=True),
+        sa.Column("digest", sa.String(64), nullable=False, index=True),
+        sa.Column("record", sa.LargeBinary(), nullable=False),
+    )
 
 
 def downgrade() -> None:
-    for table in ("ml_job_chunks", "ml_job_keys", "ml_jobs"):
+    for table in ("model_loads", "ml_job_chunks", "ml_job_keys", "ml_job_change", "ml_jobs"):
         op.drop_table(table)
