@@ -8,9 +8,6 @@ from collections.abc import Iterator
 from greenroom.errors import InvalidInputError
 from greenroom.serving.greenroom import Embedded, Predicted
 
-DIGITS = 6
-"""Of a probability, as in the answer of `POST /predict`."""
-
 Row = dict[str, object]
 
 
@@ -30,11 +27,7 @@ def row_of_fault(error: InvalidInputError) -> Row:
 
 
 def _labels(answer: Predicted) -> Iterator[Row]:
-    numbers = memoryview(answer.data).cast("f")
-    for start in range(0, len(numbers), len(answer.classes)):
-        row = [round(number, DIGITS) for number in numbers[start : start + len(answer.classes)]]
-        scores = dict(zip(answer.classes, row, strict=True))
-        label = max(scores, key=scores.__getitem__)
+    for label, scores in answer.labelled():
         yield {"label": label, "score": scores[label], "scores": scores}
 
 

@@ -41,6 +41,8 @@ from greenroom.words import (
     UnsupportedTaskError,
 )  # fmt: skip
 
+DIGITS = 6
+"""Of a probability on the wire: more than float32 has would look like knowledge."""
 _DOING = {Task.EMBED: "embedding", Task.CLASSIFY: "classifying"}
 
 
@@ -74,6 +76,15 @@ class Predicted:
     """Indices of the texts that were longer than the model's window."""
     version: str
     digest: str
+
+    def labelled(self) -> Iterator[tuple[str, dict[str, float]]]:
+        """Of each input the most probable class, and the probability of every class, rounded to `DIGITS`."""
+        numbers = memoryview(self.data).cast("f")
+        width = len(self.classes)
+        for start in range(0, len(numbers), width):
+            row = (round(number, DIGITS) for number in numbers[start : start + width])
+            scores = dict(zip(self.classes, row, strict=True))
+            yield max(scores, key=scores.__getitem__), scores
 
 
 class Greenroom:

@@ -18,9 +18,6 @@ from greenroom.web.guard import ReadyGuard, preferred_wait, run_until_disconnect
 from greenroom.web.job_requests import accepted_answer, default_model, prefers_job, submit_inputs
 from greenroom.words import InputFault, InvalidInputError, NotReadyError, Task
 
-DIGITS = 6
-"""Of a probability: more than float32 has would look like knowledge."""
-
 Inputs = Sequence[str] | Sequence[dict[str, float | int | bool | str | None]]
 
 
@@ -112,22 +109,12 @@ def _require_within_limits(inputs: Inputs, settings: Settings) -> None:
 
 
 def _answer(name: str, predicted: Predicted) -> PredictAnswer:
-    results = list(_results(predicted))
+    results = [Prediction(label=label, score=scores[label], scores=scores) for label, scores in predicted.labelled()]
     label, score = results[0].label, results[0].score
     return PredictAnswer(
         label=label, score=score, model=name, version=predicted.version, cached=False,
         result_label=label, result_score=score, results=results, truncated=list(predicted.truncated),
     )  # fmt: skip
-
-
-def _results(predicted: Predicted) -> Iterator[Prediction]:
-    numbers = memoryview(predicted.data).cast("f")
-    width = len(predicted.classes)
-    for start in range(0, len(numbers), width):
-        row = [round(number, DIGITS) for number in numbers[start : start + width]]
-        scores = dict(zip(predicted.classes, row, strict=True))
-        label = max(scores, key=scores.__getitem__)
-        yield Prediction(label=label, score=scores[label], scores=scores)
 
 
 ENDPOINTS = (predict,)
