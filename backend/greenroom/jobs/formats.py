@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, cast
 
@@ -31,45 +31,82 @@ MEDIA_TYPES = {
 }
 
 
-async def encoded(format_: ResultFormat, chunks: AsyncIterator[Chunk], embeds: bool) -> AsyncIterator[bytes]:
-    """The file in pieces, one a chunk. `embeds`: whether the model gives embeddings; for the head of a CSV file."""
-    if format_ is ResultFormat.JSON:
-        async for piece in _json(chunks):
-            yield piece
-        return
-    columns = _EMBEDDINGS if embeds else _LABELS
+Answered = tuple[Chunk, Sequence[object]]
+"""A chunk, and the inputs it has results of; none of them where they are not wanted."""
+
+
+async def encoded(
+    format_: ResultFormat, answered: AsyncIterator[Answered], embeds: bool, with_inputs: bool = False
+) -> AsyncIterator[bytes]:
+    """The file in pieces, one a chunk. `embeds`: whether the model gives embeddings; for the head of a CSV file, as
+    is `with_inputs`."""
     if format_ is ResultFormat.CSV:
-        yield _csv([dict(zip(columns, columns, strict=True))], columns)
-    async for chunk in chunks:
-        rows = list(_rows(chunk))
-        yield _csv(map(_flat, rows), columns) if format_ is ResultFormat.CSV else _lines(rows)
+        pieces = _table(answered, _EMBEDDINGS if embeds else _LABELS, with_inputs)
+    else:
+        pieces = _json(answered) if format_ is ResultFormat.JSON else _json_lines(answered)
+    async for piece in pieces:
+        yield piece
 
 
-async def _json(chunks: AsyncIterator[Chunk]) -> AsyncIterator[bytes]:
+async def _json(answered: AsyncIterator[Answered]) -> AsyncIterator[bytes]:
     before = b"[\n"
-    async for chunk in chunks:
+    async for chunk, inputs in answered:
         if chunk.rows:
-            yield before + b",\n".join(map(msgspec.json.encode, _rows(chunk)))
+            yield before + b",\n".join(map(msgspec.json.encode, _rows(chunk, inputs)))
             before = b",\n"
     yield b"[]\n" if before == b"[\n" else b"\n]\n"
 
 
-def _rows(chunk: Chunk) -> Iterator[dict[str, Any]]:
-    for index, row in enumerate(chunk.rows, start=chunk.start):
-        yield {"index": index, **cast("Mapping[str, Any]", row)}
+async def _json_lines(answered: AsyncIterator[Answered]) -> AsyncIterator[bytes]:
+    async for chunk, inputs in answered:
+        yield b"".join(msgspec.json.encode(row) + b"\n" for row in _rows(chunk, inputs))
 
 
-def _lines(rows: list[dict[str, Any]]) -> bytes:
-    return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+async def _table(
+    answered: AsyncIterator[Answered], columns: tuple[str, ...], with_inputs: bool
+) -> AsyncIterator[bytes]:
+    """Its head waits for the first input, which says whether all are texts or rows."""
+    is_begun = False
+    async for chunk, inputs in answered:
+        if not is_begun:
+            columns = _headed(columns, with_inputs, inputs[0] if inputs else "")
+            yield _head(columns)
+            is_begun = True
+        yield _csv(map(_flat, _rows(chunk, inputs)), columns)
+    if not is_begun:
+        yield _head(_headed(columns, with_inputs, ""))
+
+
+def _headed(columns: tuple[str, ...], with_inputs: bool, first: object) -> tuple[str, ...]:
+    return (columns[0], *_input(first), *columns[1:]) if with_inputs else columns
+
+
+def _head(columns: tuple[str, ...]) -> bytes:
+    return _csv([dict(zip(columns, columns, strict=True))], columns)
+
+
+def _rows(chunk: Chunk, inputs: Sequence[object]) -> Iterator[dict[str, Any]]:
+    for at, row in enumerate(chunk.rows):
+        sent = _input(inputs[at]) if at < len(inputs) else {}
+        yield {"index": chunk.start + at, **sent, **cast("Mapping[str, Any]", row)}
+
+
+def _input(sent: object) -> dict[str, Any]:
+    return {"text" if isinstance(sent, str) else "row": sent}
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    """Without what is no single cell: the error as its sentence, scores of other classes not at all."""
-    error = row.get("error")
-    return {**row, "error": error["message"] if error else None, "truncated": "true" if row.get("truncated") else None}
+    """Without what is no single cell: the error as its sentence, a row as JSON (its columns may be called as ours are,
+    and differ from row to row), scores of other classes not at all."""
+    flat = {**row, "truncated": "true" if row.get("truncated") else None}
+    if error := row.get("error"):
+        flat["error"] = error["message"]
+    if "row" in row:
+        flat["row"] = msgspec.json.encode(row["row"]).decode()
+    return flat
 
 
-def _csv(rows: Iterator[dict[str, Any]] | list[dict[str, Any]], columns: tuple[str, ...]) -> bytes:
+def _csv(rows: Iterable[dict[str, Any]], columns: tuple[str, ...]) -> bytes:
     """RFC 4180."""
     written = io.StringIO(newline="")
     writer = csv.writer(written, lineterminator="\r\n")

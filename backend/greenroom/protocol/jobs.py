@@ -94,6 +94,10 @@ class JobResult(Message):
 
     index: Annotated[int, Field(ge=0)]
     """Of the input, in the order they were sent; bad lines do not count."""
+    text: str | None = None
+    """The input itself, where it was asked for (`?inputs=true`)."""
+    row: dict[str, Cell] | None = None
+    """The same of a model that reads rows."""
     label: str | None = None
     score: float | None = None
     """Probability of `label`."""

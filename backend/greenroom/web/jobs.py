@@ -12,8 +12,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from greenroom.jobs.answer import job_answer
-from greenroom.jobs.formats import MEDIA_TYPES, ResultFormat, encoded
-from greenroom.jobs.seam import Chunk, Job, JobState
+from greenroom.jobs.formats import MEDIA_TYPES, Answered, ResultFormat, encoded
+from greenroom.jobs.reading import beside
+from greenroom.jobs.seam import Job, JobState
 from greenroom.protocol.jobs import MAX_PRIORITY, JobAnswer, JobRequest, JobResult
 from greenroom.web.base_path import base_of
 from greenroom.web.bodies import json_answer
@@ -59,6 +60,11 @@ _FORM = {
         "priority": _PRIORITY,
     },
 }  # fmt: skip
+_RESULT_PARAMETERS = (
+    Parameter("format", "`json` when absent.", choices=tuple(ResultFormat)),
+    Parameter("inputs", "Whether each result has its input beside it, as `text` or `row` (in CSV a cell of JSON).",
+              schema={"type": "boolean", "default": False}),
+)  # fmt: skip
 _STATE = f"({'|'.join(JobState)})"
 _PAGE_PARAMETERS = (
     Parameter("skip", "How many to leave out.",
@@ -106,17 +112,19 @@ async def job_by_id(request: Request) -> Response:
 @endpoint(
     "/jobs/{id}/results",
     Operation("What there is of the results, as a file, in the order of the inputs.", {200: [JobResult]},
-              parameters=(*_JOB, Parameter("format", "`json` when absent.", choices=tuple(ResultFormat))),
+              parameters=(*_JOB, *_RESULT_PARAMETERS),
               downloads=("text/csv", "application/jsonl"), refusals=(422, 503)),
 )  # fmt: skip
 async def job_results(request: Request) -> Response:
-    id_, format_ = job_id(request.path_params), _format(request)
+    id_, format_, with_inputs = job_id(request.path_params), _format(request), _wants_inputs(request)
     queue = await jobs_of(request).queue()
     job = await queue.get(id_)
-    chunks = await _begun(queue.results(id_))
+    chunks = queue.results(id_)
+    answered = beside(chunks, *await queue.inputs(id_)) if with_inputs else beside(chunks, (), None)
     keeper = jobs_of(request).greenroom.keepers.get(job.model)
+    embeds = keeper is not None and keeper.spec.task is Task.EMBED
     headers = {**NO_STORE, "content-disposition": f'attachment; filename="job-{id_[:8]}.{format_}"'}
-    body = encoded(format_, chunks, embeds=keeper is not None and keeper.spec.task is Task.EMBED)
+    body = encoded(format_, await _begun(answered), embeds, with_inputs)
     return StreamingResponse(body, 200, headers, MEDIA_TYPES[format_])
 
 
@@ -145,16 +153,16 @@ def _answer(request: Request, job: Job, status: int = 200) -> Response:
     return json_answer(job_answer(job, jobs_of(request).clock.unix()), status, NO_STORE)
 
 
-async def _begun(chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
-    """`chunks`, the first of which has come: what is refused is refused before an answer begins."""
-    first = await anext(chunks, None)
+async def _begun(answered: AsyncIterator[Answered]) -> AsyncIterator[Answered]:
+    """`answered`, the first of which has come: what is refused is refused before an answer begins."""
+    first = await anext(answered, None)
 
-    async def all_of_them() -> AsyncIterator[Chunk]:
+    async def all_of_them() -> AsyncIterator[Answered]:
         if first is not None:
             yield first
-        async for chunk in chunks:
+        async for one in answered:
             await asyncio.sleep(0)  # a reader who keeps up would leave nobody else a turn
-            yield chunk
+            yield one
 
     return all_of_them()
 
@@ -183,6 +191,13 @@ def _format(request: Request) -> ResultFormat:
     if value not in list(ResultFormat):
         raise _refused(f"format: {', '.join(ResultFormat)} are known")
     return ResultFormat(value)
+
+
+def _wants_inputs(request: Request) -> bool:
+    value = request.query_params.get("inputs", "false")
+    if value not in ("true", "false"):
+        raise _refused("inputs: true or false is needed")
+    return value == "true"
 
 
 def _links(request: Request, skip: int, limit: int, total: int) -> str:

@@ -14,7 +14,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from greenroom.protocol.jobs import JobAnswer
+from greenroom.protocol.jobs import JobAnswer, JobResult
 from greenroom.testing import GreenroomServer
 from greenroom.testing.plugin import GreenroomServerFactory
 
@@ -96,6 +96,21 @@ def test_results_are_files_in_the_order_of_the_inputs(server: GreenroomServer) -
     assert [json.loads(line) for line in httpx.get(results, params={"format": "jsonl"}).text.splitlines()] == rows
     table = csv.DictReader(io.StringIO(httpx.get(results, params={"format": "csv"}).text, newline=""))
     assert [(row["index"], row["label"]) for row in table] == [(str(row["index"]), row["label"]) for row in rows]
+
+
+def test_a_form_with_a_file_gives_results_beside_its_texts(server: GreenroomServer) -> None:
+    become_ready(server)
+    texts = [f"{(GOOD, BAD)[number % 2]}, no. {number}" for number in range(300)]
+    table = "review\n" + "".join(f'"{text}"\n' for text in texts)
+    files = {"file": ("texts.csv", table.encode(), "application/octet-stream")}
+    accepted = httpx.post(f"{server.url}/jobs", data={"column": "review"}, files=files, timeout=60).json()
+    assert ended(server, accepted["job_uuid"])["done"] == 300
+    results = f"{server.url}/jobs/{accepted['job_uuid']}/results"
+    rows = httpx.get(results, params={"inputs": "true"}).json()
+    assert [JobResult.model_validate(row).text for row in rows] == texts
+    assert [row["label"] for row in rows] == ["positive", "negative"] * 150
+    told = httpx.get(results, params={"inputs": "true", "format": "csv"}).text
+    assert [row["text"] for row in csv.DictReader(io.StringIO(told, newline=""))] == texts
 
 
 def test_a_file_of_texts_is_as_ordinary_as_one(server: GreenroomServer) -> None:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from greenroom.jobs.formats import ResultFormat, encoded
+from greenroom.jobs.formats import Answered, ResultFormat, encoded
 from greenroom.jobs.seam import Chunk
 
 GOOD = {"label": "positive", "score": 0.75, "scores": {"positive": 0.75, "negative": 0.25}}
@@ -18,13 +18,16 @@ ERROR = {"error": {"code": "input-refused", "message": '=HYPERLINK("http://evil.
 CHUNKS = (Chunk(0, (GOOD, ERROR), "1"), Chunk(2, ({**GOOD, "label": "-1+1", "truncated": True},), "2"))
 
 
-def file(format_: ResultFormat, chunks: tuple[Chunk, ...] = CHUNKS, embeds: bool = False) -> str:
-    async def coming() -> AsyncIterator[Chunk]:
+def file(
+    format_: ResultFormat, chunks: tuple[Chunk, ...] = CHUNKS, embeds: bool = False,
+    inputs: tuple[object, ...] | None = None,
+) -> str:  # fmt: skip
+    async def coming() -> AsyncIterator[Answered]:
         for chunk in chunks:
-            yield chunk
+            yield chunk, (inputs or ())[chunk.start : chunk.start + len(chunk.rows)]
 
     async def collect() -> str:
-        return b"".join([piece async for piece in encoded(format_, coming(), embeds)]).decode()
+        return b"".join([piece async for piece in encoded(format_, coming(), embeds, inputs is not None)]).decode()
 
     return asyncio.run(collect())
 
@@ -63,3 +66,33 @@ def test_embeddings_have_a_column_of_their_own() -> None:
 
 def test_a_negative_number_stays_one() -> None:
     assert ",-0.5," in file(ResultFormat.CSV, (Chunk(0, ({"label": "a", "score": -0.5},), "1"),))
+
+
+TEXTS = ("good", '=HYPERLINK("http://evil.example")', "a, b")
+ROWS = ({"stars": 5, "label": "theirs"}, {"stars": None}, {"note": "=1+1"})
+
+
+def test_each_row_has_its_text_where_it_is_wanted() -> None:
+    rows = json.loads(file(ResultFormat.JSON, inputs=TEXTS))
+    assert [(row["index"], row["text"], row.get("label")) for row in rows] == [
+        (0, "good", "positive"), (1, TEXTS[1], None), (2, "a, b", "-1+1"),
+    ]  # fmt: skip
+    assert [json.loads(line) for line in file(ResultFormat.JSONL, inputs=TEXTS).splitlines()] == rows
+
+
+def test_no_text_in_a_table_is_run_as_a_formula() -> None:
+    rows = list(csv.DictReader(io.StringIO(file(ResultFormat.CSV, inputs=TEXTS), newline="")))
+    assert list(rows[0]) == ["index", "text", "label", "score", "truncated", "error"]
+    assert [row["text"] for row in rows] == ["good", f"'{TEXTS[1]}", "a, b"]
+
+
+def test_rows_stand_beside_results_whole_so_that_no_column_is_taken_for_a_result() -> None:
+    rows = json.loads(file(ResultFormat.JSON, inputs=ROWS))
+    assert [row["row"] for row in rows] == list(ROWS)
+    table = list(csv.DictReader(io.StringIO(file(ResultFormat.CSV, inputs=ROWS), newline="")))
+    assert [json.loads(row["row"]) for row in table] == list(ROWS)
+    assert [row["label"] for row in table] == ["positive", "", "'-1+1"]
+
+
+def test_a_table_of_no_results_says_what_it_would_have() -> None:
+    assert file(ResultFormat.CSV, (), inputs=()) == "index,text,label,score,truncated,error\r\n"

@@ -546,6 +546,16 @@ export interface JobResult {
    * Of the input, in the order they were sent; bad lines do not count.
    */
   index: number;
+  /**
+   * The input itself, where it was asked for (`?inputs=true`).
+   */
+  text?: string | null;
+  /**
+   * The same of a model that reads rows.
+   */
+  row?: {
+    [k: string]: number | boolean | string | null;
+  } | null;
   label?: string | null;
   /**
    * Probability of `label`.
