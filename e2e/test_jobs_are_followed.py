@@ -118,11 +118,12 @@ def test_a_file_is_read_and_its_results_are_shown_and_downloaded(
     jobs.press(card, "Show results")
     expect(card.get_by_role("list", name="Labels").get_by_role("listitem")).to_have_count(2)
     expect(card.get_by_role("row")).to_have_count(3)
+    expect(card.get_by_role("row", name=TEXTS[1])).to_contain_text("Negative")
     with jobs.page.expect_download() as download:
         card.get_by_role("link", name="JSON Lines").click()
     rows: list[dict[str, Any]] = [json.loads(line) for line in download.value.path().read_text().splitlines()]
     assert [row["index"] for row in rows] == [0, 1]
-    assert [row["label"] for row in rows] == ["positive", "negative"]
+    assert [(row["text"], row["label"]) for row in rows] == list(zip(TEXTS, ("positive", "negative"), strict=True))
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

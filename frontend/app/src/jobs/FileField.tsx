@@ -20,7 +20,7 @@ export function FileField({ file, column, onFile, onColumn }: FileFieldProps) {
             <input
               id={ids.file}
               type="file"
-              accept=".txt,.csv,.jsonl,.ndjson"
+              accept=".txt,.csv,.tsv,.jsonl,.ndjson"
               aria-describedby={ids.hint}
               onChange={(event) => onFile(event.target.files?.[0])}
             />

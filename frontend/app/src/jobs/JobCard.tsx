@@ -12,11 +12,10 @@ import { capitalised, counted, duration, nameOf, number, percent, STATES, waitOf
 interface JobCardProps {
   job: JobAnswer;
   model: KnownModel | undefined;
-  texts: readonly string[] | null;
   onChange(job: JobAnswer): void;
 }
 
-export function JobCard({ job, model, texts, onChange }: JobCardProps) {
+export function JobCard({ job, model, onChange }: JobCardProps) {
   const heading = useId();
   const results = useId();
   const [isOpen, setIsOpen] = useState(false);
@@ -32,9 +31,7 @@ export function JobCard({ job, model, texts, onChange }: JobCardProps) {
         onChange={onChange}
         {...(hasResults && { results: { id: results, isOpen, toggle: () => setIsOpen(!isOpen) } })}
       />
-      <div id={results}>
-        {isOpen && hasResults && <Results key={job.finished_at} job={job} texts={texts} />}
-      </div>
+      <div id={results}>{isOpen && hasResults && <Results key={job.finished_at} job={job} />}</div>
     </article>
   );
 }

@@ -9,11 +9,10 @@ import { STATES } from "./words";
 interface JobListProps {
   jobs: Jobs;
   models: ReadonlyMap<string, KnownModel>;
-  textsOf(id: string): readonly string[] | null;
 }
 
 /** All jobs of the server, the newest first. */
-export function JobList({ jobs, models, textsOf }: JobListProps) {
+export function JobList({ jobs, models }: JobListProps) {
   const heading = useId();
   const { page, problem, skip, status } = jobs;
   return (
@@ -40,12 +39,7 @@ export function JobList({ jobs, models, textsOf }: JobListProps) {
       <ul className="models">
         {page?.jobs.map((job) => (
           <li key={job.job_uuid}>
-            <JobCard
-              job={job}
-              model={models.get(job.model)}
-              texts={textsOf(job.job_uuid)}
-              onChange={jobs.update}
-            />
+            <JobCard job={job} model={models.get(job.model)} onChange={jobs.update} />
           </li>
         ))}
       </ul>

@@ -50,7 +50,11 @@ export function JobOrders({ job, onChange, results }: JobOrdersProps) {
           <span className="downloads">
             Download{" "}
             {Object.entries(FORMATS).map(([format, name]) => (
-              <a key={format} href={handle.resultsUrl(format as keyof typeof FORMATS)} download>
+              <a
+                key={format}
+                href={handle.resultsUrl(format as keyof typeof FORMATS, { inputs: true })}
+                download
+              >
                 {name} {whose}
               </a>
             ))}

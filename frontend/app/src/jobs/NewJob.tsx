@@ -8,8 +8,7 @@ import { bytes, counted, nameOf, percent, waitOf } from "./words";
 
 interface NewJobProps {
   models: ReadonlyMap<string, KnownModel>;
-  /** `inputs`: its texts, where the page knows them. */
-  onAccepted(job: JobAnswer, inputs: readonly string[] | null): void;
+  onAccepted(job: JobAnswer): void;
 }
 
 /** Texts or a file, and for which model. */
@@ -19,10 +18,10 @@ export function NewJob({ models, onAccepted }: NewJobProps) {
   const [column, setColumn] = useState("");
   const [model, setModel] = useState("");
   const [isOver, setIsOver] = useState(false);
-  const submission = useSubmission((job, inputs) => {
+  const submission = useSubmission((job) => {
     setFile(null);
     setText("");
-    onAccepted(job, inputs);
+    onAccepted(job);
   });
   const ids = { text: useId(), hint: useId(), heading: useId() };
   const lines = linesOf(text);

@@ -2,33 +2,26 @@ import type { JobAnswer } from "@greenroom/client";
 import { useId, useMemo, useState } from "react";
 import { LabelChart } from "./LabelChart";
 import { ResultsTable } from "./ResultsTable";
-import { MAX_ROWS, type ResultRow, useResults } from "./useResults";
+import { MAX_ROWS, useResults } from "./useResults";
 import { capitalised, nameOf, number } from "./words";
-
-interface ResultsProps {
-  job: JobAnswer;
-  /** What was sent, where the page knows it and the rows do not tell. */
-  texts: readonly string[] | null;
-}
 
 const ALL = "all";
 /** No label begins so. */
 const NONE = "\u0000none";
 
-export function Results({ job, texts }: ResultsProps) {
+export function Results({ job }: { job: JobAnswer }) {
   const { rows, labels, count, isComplete, problem } = useResults(job.job_uuid);
   const [label, setLabel] = useState(ALL);
   const [search, setSearch] = useState("");
   const ids = { label: useId(), search: useId() };
-  const hasTexts = texts !== null || rows[0]?.text != null;
   const matching = useMemo(() => {
     const wanted = search.trim().toLowerCase();
     return rows.filter(
       (row) =>
         (label === ALL || (row.label ?? NONE) === label) &&
-        (wanted === "" || textOf(row, texts).toLowerCase().includes(wanted)),
+        (wanted === "" || (row.text ?? "").toLowerCase().includes(wanted)),
     );
-  }, [rows, label, search, texts]);
+  }, [rows, label, search]);
   return (
     <section
       className="results"
@@ -58,32 +51,21 @@ export function Results({ job, texts }: ResultsProps) {
             </select>
           </span>
         )}
-        {hasTexts && (
-          <span className="field-row">
-            <label htmlFor={ids.search}>Text contains</label>
-            <input
-              id={ids.search}
-              type="search"
-              className="column"
-              value={search}
-              onChange={(event) => setSearch(event.target.value)}
-            />
-          </span>
-        )}
+        <span className="field-row">
+          <label htmlFor={ids.search}>Text contains</label>
+          <input
+            id={ids.search}
+            type="search"
+            className="column"
+            value={search}
+            onChange={(event) => setSearch(event.target.value)}
+          />
+        </span>
       </div>
-      <ResultsTable
-        key={`${label} ${search}`}
-        name={nameOf(job)}
-        rows={matching}
-        textOf={hasTexts ? (row) => textOf(row, texts) : null}
-      />
+      <ResultsTable key={`${label} ${search}`} name={nameOf(job)} rows={matching} />
       {count > MAX_ROWS && (
         <p className="hint">The table holds the first {number(MAX_ROWS)} rows; a download has them all.</p>
       )}
     </section>
   );
-}
-
-function textOf({ index, text }: ResultRow, texts: readonly string[] | null): string {
-  return text ?? texts?.[index] ?? "";
 }

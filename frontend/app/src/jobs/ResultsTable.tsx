@@ -8,12 +8,10 @@ const PAGE_SIZE = 25;
 interface ResultsTableProps {
   name: string;
   rows: readonly ResultRow[];
-  /** `null`: nobody knows the texts. */
-  textOf: ((row: ResultRow) => string) | null;
 }
 
 /** A page of the rows. It may be wider than a phone, so it scrolls inside itself, by keyboard too. */
-export function ResultsTable({ name, rows, textOf }: ResultsTableProps) {
+export function ResultsTable({ name, rows }: ResultsTableProps) {
   const [skip, setSkip] = useState(0);
   if (rows.length === 0) return <p className="hint">No row to show.</p>;
   return (
@@ -24,7 +22,7 @@ export function ResultsTable({ name, rows, textOf }: ResultsTableProps) {
           <thead>
             <tr>
               <th scope="col">Input</th>
-              {textOf && <th scope="col">Text</th>}
+              <th scope="col">Text</th>
               <th scope="col">Label</th>
               <th scope="col">Score</th>
               <th scope="col">Note</th>
@@ -34,7 +32,7 @@ export function ResultsTable({ name, rows, textOf }: ResultsTableProps) {
             {rows.slice(skip, skip + PAGE_SIZE).map((row) => (
               <tr key={row.index}>
                 <th scope="row">{number(row.index + 1)}</th>
-                {textOf && <td className="row-text">{textOf(row)}</td>}
+                <td className="row-text">{row.text}</td>
                 <td data-label={row.label ?? undefined}>{row.label ? capitalised(row.label) : "–"}</td>
                 <td>{row.score == null ? "–" : percent(row.score)}</td>
                 <td className="row-note">{noteOf(row)}</td>

@@ -4,8 +4,8 @@ import { useGreenroom } from "@greenroom/react";
 import { useEffect, useState } from "react";
 import { problemOf } from "./useJobs";
 
-/** `text`: where the server gives it. */
-export type ResultRow = Omit<JobResult, "embedding"> & { text?: string | null };
+/** `row` and what is too long of a text are in a download. */
+export type ResultRow = Omit<JobResult, "embedding" | "row">;
 
 export interface ResultsRead {
   rows: readonly ResultRow[];
@@ -20,6 +20,8 @@ export interface ResultsRead {
 export const MAX_ROWS = 100_000;
 /** A table that is painted anew for each row would never be done. */
 const PAINT_EVERY_ROWS = 2_000;
+/** Of one text: a hundred thousand of them are kept. */
+const MAX_CHARACTERS = 500;
 
 /** The rows of a job that has ended, as they come. Vectors are not kept: they are for programs. */
 export function useResults(id: string): ResultsRead {
@@ -31,7 +33,7 @@ export function useResults(id: string): ResultsRead {
     const show = (isComplete: boolean, problem: string | null = null) =>
       abort.signal.aborted || setRead(shown(gathering, isComplete, problem));
     async function readAll() {
-      for await (const row of job(greenroom, id).results({ signal: abort.signal })) {
+      for await (const row of job(greenroom, id).results({ inputs: true, signal: abort.signal })) {
         gather(gathering, row);
         if (gathering.count % PAINT_EVERY_ROWS === 0) show(false);
       }
@@ -53,12 +55,24 @@ interface Gathering {
 
 const newGathering = (): Gathering => ({ rows: [], labels: new Map(), count: 0 });
 
-function gather(gathering: Gathering, { embedding, ...row }: JobResult): void {
+function gather(gathering: Gathering, { embedding, row, text = null, ...rest }: JobResult): void {
   gathering.count += 1;
-  if (gathering.rows.length < MAX_ROWS) gathering.rows.push(row);
-  const label = row.label ?? null;
+  if (gathering.rows.length < MAX_ROWS)
+    gathering.rows.push({ ...rest, text: shortened(text ?? wordsOf(row)) });
+  const label = rest.label ?? null;
   if (label !== null || !embedding) gathering.labels.set(label, (gathering.labels.get(label) ?? 0) + 1);
 }
+
+/** A tabular model's row, for a person to read. */
+function wordsOf(row: JobResult["row"]): string | null {
+  if (row == null) return null;
+  return Object.entries(row)
+    .map(([name, value]) => `${name}: ${value ?? "–"}`)
+    .join(" · ");
+}
+
+const shortened = (text: string | null) =>
+  text !== null && text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS)}…` : text;
 
 function shown({ rows, labels, count }: Gathering, isComplete: boolean, problem: string | null): ResultsRead {
   const sorted = [...labels].sort(([, left], [, right]) => right - left);

@@ -23,7 +23,7 @@ const MAX_INPUTS = 10_000;
 const MAX_CHARACTERS = 1_000_000;
 
 /** One job at a time: handed over, given up, or said why not. */
-export function useSubmission(onAccepted: (job: JobAnswer, inputs: readonly string[] | null) => void) {
+export function useSubmission(onAccepted: (job: JobAnswer) => void) {
   const greenroom = useGreenroom();
   const [state, setState] = useState(IDLE);
   const abort = useRef<AbortController | null>(null);
@@ -45,7 +45,7 @@ export function useSubmission(onAccepted: (job: JobAnswer, inputs: readonly stri
       key.current.wish = "";
       if (job === null || abort.current !== mine) return;
       tell({ kind: "accepted", job });
-      onAccepted(job, wanted.file === null ? wanted.lines : null);
+      onAccepted(job);
     } catch (error) {
       tell(mine.signal.aborted ? IDLE : { kind: "failed", detail: detailOf(error) });
     } finally {
@@ -78,7 +78,7 @@ export function linesOf(text: string): string[] {
 }
 
 export function isAcceptable(file: File): boolean {
-  return /\.(txt|csv|jsonl|ndjson)$/i.test(file.name);
+  return /\.(txt|csv|tsv|jsonl|ndjson)$/i.test(file.name);
 }
 
 function inputOf({ lines, file, column }: Wanted): JobInput {

@@ -9,7 +9,7 @@ export type JobInput =
   /** Texts, or for a tabular model rows: column name → value. Ten thousand at most; more of them are a file. */
   | { inputs: readonly string[] | readonly JobRow[] }
   | {
-      /** .txt (an input per line), .csv or .jsonl; what it is says its name, or the type of a nameless blob. */
+      /** .txt (an input per line), .csv, .tsv or .jsonl; what it is says its name, or the type of a nameless blob. */
       file: Blob;
       /** The column of a .csv, or the member of a .jsonl, that holds the text. */
       column?: string | undefined;
@@ -83,6 +83,7 @@ function jsonSending(submission: Exclude<JobSubmission, { file: Blob }>): Sendin
 const TYPES: Record<string, string> = {
   txt: "text/plain",
   csv: "text/csv",
+  tsv: "text/tab-separated-values",
   jsonl: "application/jsonl",
   ndjson: "application/jsonl",
 };

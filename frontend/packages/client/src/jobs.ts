@@ -16,6 +16,11 @@ type JobEnded = `/problems/${Extract<ErrorCode, "job-ended">}`;
 
 export type ResultsFormat = "json" | "csv" | "jsonl";
 
+export interface ResultsOptions {
+  /** Each row with what was sent: its `text`, or for a tabular model its `row`. Default: without. */
+  inputs?: boolean | undefined;
+}
+
 interface Signalled {
   signal?: AbortSignal | undefined;
 }
@@ -37,9 +42,9 @@ export interface Job extends AsyncIterable<JobAnswer> {
   /** Of one that has failed or was cancelled. Sent once. */
   retry(options?: Signalled): Promise<JobAnswer>;
   /** Rows in the order of the inputs, streamed. */
-  results(options?: Signalled): AsyncGenerator<JobResult, void>;
+  results(options?: Signalled & ResultsOptions): AsyncGenerator<JobResult, void>;
   /** An address that downloads. */
-  resultsUrl(format: ResultsFormat): string;
+  resultsUrl(format: ResultsFormat, options?: ResultsOptions): string;
 }
 
 /** Whether nothing more happens to it unless it is tried again. */
@@ -112,6 +117,8 @@ function createJob(
   options: FollowOptions,
 ): Job {
   const path = `/jobs/${encodeURIComponent(id)}`;
+  const resultsPath = (format: ResultsFormat, { inputs = false }: ResultsOptions) =>
+    `${path}/results?format=${format}${inputs ? "&inputs=true" : ""}`;
   let state = submitted;
 
   async function send(method: string, suffix: string, signal?: AbortSignal): Promise<JobAnswer> {
@@ -155,8 +162,8 @@ function createJob(
       }
     },
     retry: ({ signal } = {}) => send("POST", "/retry", signal),
-    results: ({ signal } = {}) => readResults(connection, `${path}/results?format=jsonl`, signal),
-    resultsUrl: (format) => `${connection.url}${path}/results?format=${format}`,
+    results: ({ signal, ...options } = {}) => readResults(connection, resultsPath("jsonl", options), signal),
+    resultsUrl: (format, options = {}) => connection.url + resultsPath(format, options),
     [Symbol.asyncIterator]: iterate,
   };
 }

@@ -495,6 +495,15 @@ describe("results", () => {
     expect(world.time.pending()).toBe(0);
   });
 
+  test("come with what was sent where that is wanted", async () => {
+    const { world, caller, asked } = open();
+    world.answer = () => stream('{"index":0,"text":"one","label":"a"}');
+    const texts: unknown[] = [];
+    for await (const { text } of job(caller, ID).results({ inputs: true })) texts.push(text);
+    expect(texts).toEqual(["one"]);
+    expect(asked()).toEqual([`GET http://here/base/jobs/${ID}/results?format=jsonl&inputs=true`]);
+  });
+
   test("keep a letter whose bytes come in two pieces", async () => {
     const { world, caller } = open();
     const bytes = new TextEncoder().encode(JSON.stringify({ index: 0, label: "größer" }));
@@ -543,6 +552,9 @@ describe("results", () => {
   test("have an address for each format", () => {
     const { caller } = open();
     expect(job(caller, ID).resultsUrl("csv")).toBe(`http://here/base/jobs/${ID}/results?format=csv`);
+    expect(job(caller, ID).resultsUrl("csv", { inputs: true })).toBe(
+      `http://here/base/jobs/${ID}/results?format=csv&inputs=true`,
+    );
   });
 });
 
