@@ -6,6 +6,9 @@
        └→ cancelled ←┘ (at the next chunk)
 
 Nothing here reads a clock or knows where rows are kept. A function that refuses raises and changes nothing.
+
+A clock may be stepped. A moment that lies further ahead than any that was ever noted was noted before the clock was set
+back, and says nothing: such a pause is over, and such a lease is cut to a whole one from now.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ KEY_SECONDS = 24 * 3600.0
 """How long an Idempotency-Key is remembered."""
 RETRY_SECONDS = (1.0, 4.0, 16.0)
 """Pause before the next try, by the attempts that ended badly so far."""
+MAX_LEASE_SECONDS = 60.0
+"""No lease is longer; a dead worker's holds its jobs for no longer, however far back the clock is set."""
 LEASE_LOST = JobFault("lease-lost", "The worker that ran it ended, or stood still, before it was done.")
 
 
@@ -48,16 +53,20 @@ def accepted(new: NewJob, now: float) -> Row:
 
 
 def is_due(row: Row, now: float) -> bool:
-    """Whether a worker may claim it, or take it from one whose lease has run out."""
-    job = row.job
-    if job.state is JobState.PENDING:
-        return job.retry_at is None or job.retry_at <= now
-    return job.state is JobState.PROCESSING and row.lease_until is not None and row.lease_until <= now
+    """Whether a worker is to look at it: to claim it, to take it from one whose lease has run out, to cut a lease."""
+    at, longest = row.job.retry_at, max(RETRY_SECONDS)
+    if row.job.state is JobState.PROCESSING:
+        at, longest = row.lease_until, MAX_LEASE_SECONDS
+        return at is not None and not now < at <= now + longest
+    return row.job.state is JobState.PENDING and (at is None or not now < at <= now + longest)
 
 
 def claimed(row: Row, worker: str, lease_seconds: float, now: float) -> Row:
-    """By `worker`; or, where its lease ran out, ended (`expired`): then look at the state."""
+    """By `worker`, under a higher fencing number; under the same one nothing was claimed: the lease was only cut, or
+    ran out for the last time (`expired`)."""
     if row.job.state is JobState.PROCESSING:
+        if row.lease_until is not None and row.lease_until > now:
+            return replace(row, lease_until=now + lease_seconds)
         row = expired(row, now)
         if row.job.is_terminal or not is_due(row, now):
             return row
@@ -79,19 +88,22 @@ def expired(row: Row, now: float) -> Row:
 
 
 def held(row: Row, claim: Claim, lease_seconds: float, now: float) -> Row:
-    """For longer, and never for shorter. Raises LeaseLostError."""
+    """From now on, by the clock as it is now. Raises LeaseLostError."""
     _require_held(row, claim)
-    assert row.lease_until is not None  # noqa: S101 - it is held
-    return replace(row, lease_until=max(row.lease_until, now + lease_seconds))
+    return replace(row, lease_until=now + lease_seconds)
 
 
-def saved(row: Row, claim: Claim, chunk: Chunk, now: float) -> Row:
-    """With one chunk more. Raises LeaseLostError, JobCancelledError (`cancelled_for` then)."""
+def saved(row: Row, claim: Claim, chunk: Chunk, now: float, worked_seconds: float) -> Row:
+    """With one chunk more, for which it was worked so long. Raises LeaseLostError, JobCancelledError (`cancelled_for`
+    then)."""
     _require_held(row, claim)
     if row.job.cancelling:
         raise JobCancelledError(row.job.id)
     done = max(row.job.done, chunk.start + len(chunk.rows))
-    job = replace(row.job, done=done, version=chunk.version, changes=row.job.changes + 1, attempts=0, fault=None)
+    job = replace(
+        row.job, done=done, version=chunk.version, changes=row.job.changes + 1, attempts=0, fault=None,
+        worked_seconds=row.job.worked_seconds + worked_seconds,
+    )  # fmt: skip
     if job.total == 1:
         label, score = labelled(chunk.rows[0])
         job = replace(job, label=label, score=score)

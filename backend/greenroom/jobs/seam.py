@@ -7,7 +7,7 @@ again finds that its number is not the job's any more, and can write nothing. So
 
 Times are unix seconds, by the caller's clock and as an argument, so that a stepped clock can be tested. A clock that is
 set forward ends leases early, which costs a second run of a chunk, never a second effect; one that is set back holds a
-dead worker's jobs for as long longer, and `heartbeat` never takes a lease back in time.
+dead worker's jobs for `rules.MAX_LEASE_SECONDS` at most, and makes no pause before a next try longer than it was.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from typing import Protocol
 
 from greenroom.words import JobState as JobState
 
+Mark = tuple[int, int]
+"""Where a queue stood; a later one is greater. What the two numbers are is the queue's business."""
 TERMINAL = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})
 MAX_ATTEMPTS = 3
 """Runs of one job that may end badly, the worker's death included; then it has failed."""
@@ -92,6 +94,8 @@ class Job:
     score: float | None = None
     changes: int = 0
     """Rises with each change."""
+    worked_seconds: float = 0.0
+    """That went into what is done, by clocks that do not jump."""
 
     @property
     def is_terminal(self) -> bool:
@@ -127,11 +131,22 @@ class Page:
 
 
 @dataclass(frozen=True)
+class Changes:
+    """What has changed between two marks."""
+
+    jobs: tuple[Job, ...]
+    """Each once, as it is now, in the order of their last changes."""
+    mark: Mark
+    """The later one: of the last of `jobs`."""
+
+
+@dataclass(frozen=True)
 class Counts:
     """Of all jobs that are kept, for metrics."""
 
     by_state: dict[JobState, int] = field(default_factory=dict)
     oldest_pending_at: float | None = None
+    """When the one of them was accepted that waits for longest."""
 
 
 class JobQueue(Protocol):
@@ -176,10 +191,12 @@ class JobQueue(Protocol):
         """End the leases of workers that are known to be gone, as if they had given their jobs back; how many."""
 
     async def heartbeat(self, claims: Sequence[Claim], lease_seconds: float, now: float) -> Sequence[Claim]:
-        """Hold them for longer; those that are still held, with `job.cancelling` as it is now."""
+        """Hold them for a whole lease from now; those that are still held, with `job.cancelling` as it is now.
+        `lease_seconds`, here and in `claim`: at most `rules.MAX_LEASE_SECONDS`."""
 
-    async def save(self, claim: Claim, chunk: Chunk, now: float) -> Job:
-        """Keep a chunk's results; one that is there already stays as it was. The last one completes the job.
+    async def save(self, claim: Claim, chunk: Chunk, now: float, worked_seconds: float = 0.0) -> Job:
+        """Keep a chunk's results, and how long it was worked for them; a chunk that is there already stays as it was.
+        The last one completes the job.
 
         Raises LeaseLostError, and JobCancelledError when the job is being cancelled: it is cancelled then."""
 
@@ -201,5 +218,11 @@ class JobQueue(Protocol):
     async def changed(self, seen: int) -> int:
         """Wait until the queue has changed since it stood at `seen`, by anybody's doing in this process; where it
         stands now. A hint to look again, never the state: other processes' changes are found by looking."""
+
+    async def changes(self, since: Mark | None, limit: int) -> Changes:
+        """At most `limit` jobs that have changed after `since`, by any process's doing: the earliest changes, so that
+        whoever goes on from the mark misses none. None: no job, and the mark as it is now.
+
+        A job that was forgotten meanwhile (`purge`) is not among them."""
 
     async def close(self) -> None: ...

@@ -1,20 +1,21 @@
 """The queue of jobs on a database. What happens to a job stands in `jobs.rules`; this reads rows, applies it, writes.
 
 Each change is one unit of work (`store.database`) that reads the row, lets a rule say what becomes of it, and writes it
-back. On SQLite there is one writer at a time, so nothing comes in between; elsewhere the row is read for update.
+back. There is one writer at a time, on SQLite by its lock, elsewhere because each unit first takes the row that counts
+commits: so nothing comes in between, and whoever has seen the changes up to one number will see no lower one later.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, bindparam, delete, desc, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, desc, func, insert, or_, select, tuple_, update
 from sqlmodel import Session
 
 from greenroom.errors import (
@@ -26,30 +27,40 @@ from greenroom.errors import (
 )  # fmt: skip
 from greenroom.jobs import rules
 from greenroom.jobs.rules import Row
-from greenroom.jobs.seam import BadLine, Chunk, Claim, Counts, Job, JobFault, JobState, NewJob, Page
-from greenroom.store.database import Database
-from greenroom.store.tables import ChunkRow, JobKeyRow, JobRow
+from greenroom.jobs.seam import Changes, Chunk, Claim, Counts, Job, JobFault, JobState, Mark, NewJob, Page
+from greenroom.jobs.sql_rows import JOBS, WITHOUT_INPUTS, columns, file_of, fixed_columns, inputs_of, row_of
+from greenroom.store.database import Database, Work
+from greenroom.store.tables import ChunkRow, JobChangeRow, JobKeyRow
 
 MAX_PENDING = 100_000
 COUNTED_SECONDS = 1.0
 CHUNKS_AT_A_TIME = 50
 """Read from the database for one stretch of results."""
 
-_JOBS, _KEYS, _CHUNKS = JobRow.__table__, JobKeyRow.__table__, ChunkRow.__table__  # type: ignore[attr-defined]
-_OWN = ("model", "total", "done", "attempts", "created_at", "started_at", "finished_at", "retry_at",
-        "cancelling", "bad_line_count", "version", "label", "score", "changes")  # fmt: skip
-"""Members of a job that are columns of the same name."""
+_KEYS, _CHUNKS = JobKeyRow.__table__, ChunkRow.__table__  # type: ignore[attr-defined]
+_COMMITS = JobChangeRow.__table__  # type: ignore[attr-defined]
+_Result = TypeVar("_Result")
 
 # Statements that are run for each job: making one anew costs as much as running it.
-_ROW = select(_JOBS).where(_JOBS.c.id == bindparam("which"))
+_ROW = select(*WITHOUT_INPUTS).where(JOBS.c.id == bindparam("which"))
 _ROW_TO_CHANGE = _ROW.with_for_update()
-_CHANGE = update(_JOBS).where(_JOBS.c.id == bindparam("which"))
-_ACCEPT = insert(_JOBS)
+_CHANGE = update(JOBS).where(JOBS.c.id == bindparam("which"))
+_ACCEPT = insert(JOBS)
 _KEEP_CHUNK = insert(_CHUNKS).values(
-    job_number=select(_JOBS.c.number).where(_JOBS.c.id == bindparam("of")).scalar_subquery()
+    job_number=select(JOBS.c.number).where(JOBS.c.id == bindparam("of")).scalar_subquery()
 )
-_PENDING = select(func.count()).select_from(_JOBS).where(_JOBS.c.state == JobState.PENDING)
-_lines = msgspec.json.Decoder(tuple[BadLine, ...])
+_NEXT_COMMIT = update(_COMMITS).values(change=_COMMITS.c.change + 1).returning(_COMMITS.c.change)
+_LAST_CHANGE = select(JOBS.c.change, JOBS.c.number).order_by(desc(JOBS.c.change), desc(JOBS.c.number)).limit(1)
+_mark = tuple_(JOBS.c.change, JOBS.c.number)
+_CHANGED = (
+    select(*WITHOUT_INPUTS).where(_mark > tuple_(bindparam("change"), bindparam("number")))
+    .order_by(JOBS.c.change, JOBS.c.number).limit(bindparam("most"))
+)  # fmt: skip
+_NEXT_MODEL = (
+    select(JOBS.c.model).where(JOBS.c.state == bindparam("in"), JOBS.c.model > bindparam("after"))
+    .order_by(JOBS.c.model).limit(1)
+)  # fmt: skip
+_PENDING = select(func.count()).select_from(JOBS).where(JOBS.c.state == JobState.PENDING)
 
 
 class SqlQueue:
@@ -65,7 +76,7 @@ class SqlQueue:
         self._woken = asyncio.Event()
 
     async def submit(self, job: NewJob, now: float) -> tuple[Job, bool]:
-        accepted = await self._database.write(lambda session: self._accept(session, job, now))
+        accepted = await self._write(lambda session: self._accept(session, job, now))
         if accepted[1]:
             self._wake()
         return accepted
@@ -75,10 +86,10 @@ class SqlQueue:
 
     async def page(self, skip: int, limit: int, states: Collection[JobState] = ()) -> Page:
         def work(session: Session) -> Page:
-            where = [_JOBS.c.state.in_(list(states))] if states else []
-            newest = select(_JOBS).where(*where).order_by(desc(_JOBS.c.number))
+            where = [JOBS.c.state.in_(list(states))] if states else []
+            newest = select(*WITHOUT_INPUTS).where(*where).order_by(desc(JOBS.c.number))
             found = session.execute(newest.offset(skip).limit(limit))
-            total = session.execute(select(func.count()).select_from(_JOBS).where(*where)).scalar_one()
+            total = session.execute(select(func.count()).select_from(JOBS).where(*where)).scalar_one()
             return Page(tuple(self._read(row).job for row in found.mappings()), total)
 
         return await self._database.read(work)
@@ -92,8 +103,14 @@ class SqlQueue:
             chunks = await self._database.read(partial(_chunks_after, number=number, start=chunks[-1].start))
 
     async def inputs(self, id_: str) -> tuple[tuple[object, ...], Path | None]:
-        row = await self._database.read(lambda session: self._row(session, id_))
-        return row.inputs, row.file
+        def work(session: Session) -> tuple[tuple[object, ...], Path | None]:
+            sent = select(JOBS.c.inputs, JOBS.c.file).where(JOBS.c.id == id_)
+            found = session.execute(sent).mappings().one_or_none()
+            if found is None:
+                raise JobNotFoundError
+            return inputs_of(found), file_of(found, self._folder)
+
+        return await self._database.read(work)
 
     async def cancel(self, id_: str, now: float) -> Job:
         return await self._change(id_, lambda row: rules.cancelled(row, now))
@@ -104,49 +121,49 @@ class SqlQueue:
     async def claim(
         self, worker: str, limit: int, lease_seconds: float, now: float, models: Collection[str] | None = None
     ) -> Sequence[Claim]:
-        claims = await self._database.write(
-            lambda session: self._claim(session, worker, limit, lease_seconds, now, models)
-        )
+        claims = await self._write(lambda session: self._claim(session, worker, limit, lease_seconds, now, models))
         self._wake(bool(claims))
         return claims
 
     async def models_waiting(self, now: float) -> Collection[str]:
         def work(session: Session) -> Collection[str]:
-            due = or_(_lease_has_run_out(now), _waits(now))
-            return set(session.execute(select(_JOBS.c.model).where(due).distinct()).scalars())
+            return {
+                model for due in (_lease_says_nothing(now), _waits(now)) for model in _models(session, due.state)
+                if session.execute(select(JOBS.c.id).where(due.of(model)).limit(1)).first()
+            }  # fmt: skip
 
         return await self._database.read(work)
 
     async def release(self, workers: Collection[str], now: float) -> int:
         def work(session: Session) -> int:
-            held = and_(_JOBS.c.state == JobState.PROCESSING, _JOBS.c.worker.in_(list(workers)))
-            found = session.execute(select(_JOBS).where(held).with_for_update()).mappings().all()
+            held = and_(JOBS.c.state == JobState.PROCESSING, JOBS.c.worker.in_(list(workers)))
+            found = session.execute(select(*WITHOUT_INPUTS).where(held).with_for_update()).mappings().all()
             for row in found:
                 self._put(session, rules.released(self._read(row), now))
             return len(found)
 
-        released = await self._database.write(work)
+        released = await self._write(work)
         self._wake(bool(released))
         return released
 
     async def heartbeat(self, claims: Sequence[Claim], lease_seconds: float, now: float) -> Sequence[Claim]:
         def work(session: Session) -> Sequence[Claim]:
             held: list[Claim] = []
-            rows: list[Row] = []
             for claim in claims:
                 try:
                     row = rules.held(self._row(session, claim.job.id, to_change=True), claim, lease_seconds, now)
                 except (LeaseLostError, JobNotFoundError):
                     continue
-                rows.append(row)
                 held.append(replace(claim, job=row.job, lease_until=row.lease_until or now))
-            self._put_all(session, rows)
+            if held:
+                leases = [{"which": claim.job.id, "lease_until": claim.lease_until} for claim in held]
+                session.connection().execute(_CHANGE, leases)
             return held
 
-        return await self._database.write(work)
+        return await self._write(work)
 
-    async def save(self, claim: Claim, chunk: Chunk, now: float) -> Job:
-        saved = await self._database.write(lambda session: self._save(session, claim, chunk, now))
+    async def save(self, claim: Claim, chunk: Chunk, now: float, worked_seconds: float = 0.0) -> Job:
+        saved = await self._write(lambda session: self._save(session, claim, chunk, now, worked_seconds))
         self._wake()
         if saved.state is JobState.CANCELLED:
             raise JobCancelledError(saved.id)
@@ -160,20 +177,20 @@ class SqlQueue:
 
     async def purge(self, before: float) -> Sequence[Path]:
         def work(session: Session) -> Sequence[Path]:
-            old = _JOBS.c.finished_at < before
-            files = session.execute(select(_JOBS.c.file).where(old, _JOBS.c.file.is_not(None))).scalars().all()
-            session.execute(delete(_JOBS).where(old))
+            old = JOBS.c.finished_at < before
+            files = session.execute(select(JOBS.c.file).where(old, JOBS.c.file.is_not(None))).scalars().all()
+            session.execute(delete(JOBS).where(old))
             session.execute(delete(_KEYS).where(_KEYS.c.created_at < before))
             return [self._folder / name for name in files]
 
-        return await self._database.write(work)
+        return await self._write(work)
 
     async def counts(self) -> Counts:
         def work(session: Session) -> Counts:
-            found = session.execute(select(_JOBS.c.state, func.count()).group_by(_JOBS.c.state)).all()
-            oldest = select(func.min(_JOBS.c.created_at)).where(_JOBS.c.state == JobState.PENDING)
+            found = session.execute(select(JOBS.c.state, func.count()).group_by(JOBS.c.state)).all()
+            oldest = select(JOBS.c.created_at).where(JOBS.c.state == JobState.PENDING).order_by(JOBS.c.number)
             by_state = dict.fromkeys(JobState, 0) | {JobState(state): count for state, count in found}
-            return Counts(by_state, session.execute(oldest).scalar_one())
+            return Counts(by_state, session.execute(oldest.limit(1)).scalar_one_or_none())
 
         return await self._database.read(work)
 
@@ -182,10 +199,29 @@ class SqlQueue:
             await self._woken.wait()
         return self._changes
 
+    async def changes(self, since: Mark | None, limit: int) -> Changes:
+        def work(session: Session) -> Changes:
+            if since is None:
+                last = session.execute(_LAST_CHANGE).one_or_none()
+                return Changes((), (last.change, last.number) if last else (0, 0))
+            where = {"change": since[0], "number": since[1], "most": limit}
+            found = session.execute(_CHANGED, where).mappings().all()
+            mark = (found[-1]["change"], found[-1]["number"]) if found else since
+            return Changes(tuple(self._read(row).job for row in found), mark)
+
+        return await self._database.read(work)
+
     async def close(self) -> None:
         await self._database.close()
 
     # units of work
+
+    async def _write(self, work: Work[_Result]) -> _Result:
+        def unit(session: Session) -> _Result:
+            _change(session)
+            return work(session)
+
+        return await self._database.write(unit)
 
     def _accept(self, session: Session, new: NewJob, now: float) -> tuple[Job, bool]:
         known = self._with_key(session, new, now)
@@ -194,7 +230,7 @@ class SqlQueue:
         if self._pending_now(session, now) >= self._max_pending:
             raise OverloadedError(f"{self._max_pending} jobs wait already. Try again later.", 30)
         row = rules.accepted(new, now)
-        session.execute(_ACCEPT, {"id": row.job.id} | self._values(row))
+        session.execute(_ACCEPT, fixed_columns(row) | columns(row) | {"change": _change(session)})
         return row.job, True
 
     def _pending_now(self, session: Session, now: float) -> int:
@@ -223,33 +259,34 @@ class SqlQueue:
         self, session: Session, worker: str, limit: int, lease_seconds: float, now: float,
         models: Collection[str] | None,
     ) -> list[Claim]:  # fmt: skip
-        which = true() if models is None else _JOBS.c.model.in_(list(models))
-        due = [
-            row for state in (_lease_has_run_out(now), _waits(now))
-            for row in self._due(session, and_(state, which), limit)
-        ]  # fmt: skip
         claims: list[Claim] = []
         changed: list[Row] = []
-        for row in sorted(due, key=lambda row: -row.job.priority):
+        for before in self._due(session, limit, now, models):
             if len(claims) == limit:
                 break
-            row = rules.claimed(row, worker, lease_seconds, now)
+            row = rules.claimed(before, worker, lease_seconds, now)
             changed.append(row)
-            if row.job.state is JobState.PROCESSING and row.lease_until is not None:
+            if row.fence > before.fence and row.lease_until is not None:
                 claims.append(Claim(row.job, row.fence, row.lease_until, row.inputs, row.file))
         self._put_all(session, changed)
         return claims
 
-    def _due(self, session: Session, which: ColumnElement[bool], limit: int) -> list[Row]:
-        wanted = select(_JOBS).where(which).order_by(_JOBS.c.rank, _JOBS.c.number).limit(limit)
-        found = session.execute(wanted.with_for_update(skip_locked=True))
-        return [self._read(row) for row in found.mappings()]
+    def _due(self, session: Session, limit: int, now: float, models: Collection[str] | None) -> list[Row]:
+        """Those to look at first: what was begun, then by priority and age. Each model is asked for by itself, so that
+        however many jobs wait for others, none of them is read."""
+        found: list[Any] = []
+        for due in (_lease_says_nothing(now), _waits(now)):
+            for model in _models(session, due.state) if models is None else models:
+                wanted = select(JOBS).where(due.of(model)).order_by(JOBS.c.rank, JOBS.c.number).limit(limit)
+                found += session.execute(wanted.with_for_update(skip_locked=True)).mappings()
+        found.sort(key=lambda row: (row["rank"], row["state"] == JobState.PENDING, row["number"]))
+        return [self._read(row, inputs_of(row)) for row in found[:limit]]
 
-    def _save(self, session: Session, claim: Claim, chunk: Chunk, now: float) -> Job:
+    def _save(self, session: Session, claim: Claim, chunk: Chunk, now: float, worked_seconds: float) -> Job:
         row = self._row(session, claim.job.id, to_change=True)
         done = row.job.done
         try:
-            row = rules.saved(row, claim, chunk, now)
+            row = rules.saved(row, claim, chunk, now, worked_seconds)
         except JobCancelledError:
             return self._put(session, rules.cancelled_for(row, claim, now))
         if chunk.start >= done:  # else it is there already
@@ -260,9 +297,7 @@ class SqlQueue:
         return self._put(session, row)
 
     async def _change(self, id_: str, rule: Callable[[Row], Row]) -> Job:
-        job = await self._database.write(
-            lambda session: self._put(session, rule(self._row(session, id_, to_change=True)))
-        )
+        job = await self._write(lambda session: self._put(session, rule(self._row(session, id_, to_change=True))))
         self._wake()
         return job
 
@@ -276,45 +311,23 @@ class SqlQueue:
         return self._read(found)
 
     def _number(self, session: Session, id_: str) -> int:
-        number: int | None = session.execute(select(_JOBS.c.number).where(_JOBS.c.id == id_)).scalar_one_or_none()
+        number: int | None = session.execute(select(JOBS.c.number).where(JOBS.c.id == id_)).scalar_one_or_none()
         if number is None:
             raise JobNotFoundError
         return number
 
     def _put(self, session: Session, row: Row) -> Job:
-        session.execute(_CHANGE, self._values(row, inputs=False) | {"which": row.job.id})
+        session.execute(_CHANGE, columns(row) | {"which": row.job.id, "change": _change(session)})
         return row.job
 
     def _put_all(self, session: Session, rows: Sequence[Row]) -> None:
         if rows:
-            changes = [self._values(row, inputs=False) | {"which": row.job.id} for row in rows]
+            change = _change(session)
+            changes = [columns(row) | {"which": row.job.id, "change": change} for row in rows]
             session.connection().execute(_CHANGE, changes)
 
-    def _values(self, row: Row, *, inputs: bool = True) -> dict[str, Any]:
-        job, fault = row.job, row.job.fault
-        values = {name: getattr(job, name) for name in _OWN} | {
-            "state": str(job.state), "rank": -job.priority,
-            "fault_code": fault and fault.code, "fault_message": fault and fault.message,
-            "fence": row.fence, "lease_until": row.lease_until, "worker": row.worker,
-        }  # fmt: skip
-        if inputs:
-            values |= {
-                "inputs": msgspec.json.encode(row.inputs), "bad_lines": msgspec.json.encode(job.bad_lines),
-                "file": row.file.name if row.file else None,
-            }  # fmt: skip
-        return values
-
-    def _read(self, found: Any) -> Row:
-        code, message = found["fault_code"], found["fault_message"]
-        job = Job(
-            id=found["id"], state=JobState(found["state"]), priority=-found["rank"],
-            fault=JobFault(code, message) if code else None,
-            bad_lines=_lines.decode(found["bad_lines"]), **{name: found[name] for name in _OWN},
-        )  # fmt: skip
-        return Row(
-            job, tuple(msgspec.json.decode(found["inputs"])), self._folder / found["file"] if found["file"] else None,
-            fence=found["fence"], lease_until=found["lease_until"], worker=found["worker"],
-        )  # fmt: skip
+    def _read(self, found: Any, inputs: tuple[object, ...] = ()) -> Row:
+        return row_of(found, self._folder, inputs)
 
     def _wake(self, changed: bool = True) -> None:
         if changed:
@@ -323,13 +336,41 @@ class SqlQueue:
             self._woken = asyncio.Event()
 
 
-def _waits(now: float) -> ColumnElement[bool]:
-    due = or_(_JOBS.c.retry_at.is_(None), _JOBS.c.retry_at <= now)
-    return and_(_JOBS.c.state == JobState.PENDING, due)
+def _change(session: Session) -> int:
+    """The number of this commit, for all that changes in it; taken by the first unit before it does anything else."""
+    if "change" not in session.info:
+        session.info["change"] = session.execute(_NEXT_COMMIT).scalar_one()
+    number: int = session.info["change"]
+    return number
 
 
-def _lease_has_run_out(now: float) -> ColumnElement[bool]:
-    return and_(_JOBS.c.state == JobState.PROCESSING, _JOBS.c.lease_until <= now)
+@dataclass(frozen=True)
+class _Due:
+    """`rules.is_due` of jobs in one state."""
+
+    state: JobState
+    when: ColumnElement[bool]
+
+    def of(self, model: str) -> ColumnElement[bool]:
+        return and_(JOBS.c.state == self.state, JOBS.c.model == model, self.when)
+
+
+def _waits(now: float) -> _Due:
+    at = JOBS.c.retry_at
+    return _Due(JobState.PENDING, or_(at.is_(None), at <= now, at > now + max(rules.RETRY_SECONDS)))
+
+
+def _lease_says_nothing(now: float) -> _Due:
+    until = JOBS.c.lease_until
+    return _Due(JobState.PROCESSING, or_(until <= now, until > now + rules.MAX_LEASE_SECONDS))
+
+
+def _models(session: Session, state: JobState) -> list[str]:
+    """Of all jobs in that state, by one step in the index for each: a `distinct` would read every entry."""
+    found: list[str] = []
+    while model := session.execute(_NEXT_MODEL, {"in": state, "after": found[-1] if found else ""}).scalar():
+        found.append(model)
+    return found
 
 
 def _chunks_after(session: Session, number: int, start: int) -> list[Chunk]:

@@ -14,7 +14,7 @@ class JobRow(SQLModel, table=True):
 
     __tablename__ = "ml_jobs"
     __table_args__ = (
-        Index("ix_ml_jobs_next", "state", "rank", "number"),
+        Index("ix_ml_jobs_next", "state", "model", "rank", "number"),
         Index("ix_ml_jobs_newest", "state", "number"),
         Index("ix_ml_jobs_change", "change", "number"),
     )

@@ -15,7 +15,7 @@ from greenroom.errors import (
 )
 from greenroom.jobs import rules
 from greenroom.jobs.rules import Row
-from greenroom.jobs.seam import Chunk, Claim, Counts, Job, JobFault, JobState, NewJob, Page
+from greenroom.jobs.seam import Changes, Chunk, Claim, Counts, Job, JobFault, JobState, Mark, NewJob, Page
 
 MAX_PENDING = 100_000
 
@@ -27,6 +27,8 @@ class MemoryQueue:
         self._max_pending = max_pending
         self._rows: dict[str, Row] = {}
         self._chunks: dict[str, dict[int, Chunk]] = {}
+        self._changed: dict[str, int] = {}
+        """`_changes` as it was after each job's last change, in that order."""
         self._changes = 0
         self._woken = asyncio.Event()
 
@@ -67,17 +69,14 @@ class MemoryQueue:
         self, worker: str, limit: int, lease_seconds: float, now: float, models: Collection[str] | None = None
     ) -> Sequence[Claim]:
         wanted = (row for row in self._rows.values() if models is None or row.job.model in models)
-        due = sorted(
-            (row for row in wanted if rules.is_due(row, now)),
-            key=lambda row: (-row.job.priority, row.job.created_at),
-        )
+        due = sorted((row for row in wanted if rules.is_due(row, now)), key=lambda row: -row.job.priority)
         claims: list[Claim] = []
-        for row in due:
+        for before in due:
             if len(claims) == limit:
                 break
-            row = rules.claimed(row, worker, lease_seconds, now)
+            row = rules.claimed(before, worker, lease_seconds, now)
             self._put(row)
-            if row.worker == worker and row.lease_until is not None and row.job.state is JobState.PROCESSING:
+            if row.fence > before.fence and row.lease_until is not None:
                 claims.append(Claim(row.job, row.fence, row.lease_until, row.inputs, row.file))
         return claims
 
@@ -93,10 +92,10 @@ class MemoryQueue:
     async def heartbeat(self, claims: Sequence[Claim], lease_seconds: float, now: float) -> Sequence[Claim]:
         return [held for claim in claims if (held := self._held(claim, lease_seconds, now)) is not None]
 
-    async def save(self, claim: Claim, chunk: Chunk, now: float) -> Job:
+    async def save(self, claim: Claim, chunk: Chunk, now: float, worked_seconds: float = 0.0) -> Job:
         row = self._row(claim.job.id)
         try:
-            row = rules.saved(row, claim, chunk, now)
+            row = rules.saved(row, claim, chunk, now, worked_seconds)
         except JobCancelledError:
             self._put(rules.cancelled_for(row, claim, now))
             raise
@@ -112,7 +111,7 @@ class MemoryQueue:
     async def purge(self, before: float) -> Sequence[Path]:
         old = [row for row in self._rows.values() if row.job.finished_at is not None and row.job.finished_at < before]
         for row in old:
-            del self._rows[row.job.id], self._chunks[row.job.id]
+            del self._rows[row.job.id], self._chunks[row.job.id], self._changed[row.job.id]
         return [row.file for row in old if row.file is not None]
 
     async def counts(self) -> Counts:
@@ -120,12 +119,19 @@ class MemoryQueue:
         for row in self._rows.values():
             by_state[row.job.state] += 1
         pending = [row.job.created_at for row in self._rows.values() if row.job.state is JobState.PENDING]
-        return Counts(by_state, min(pending, default=None))
+        return Counts(by_state, next(iter(pending), None))
 
     async def changed(self, seen: int) -> int:
         while self._changes == seen:
             await self._woken.wait()
         return self._changes
+
+    async def changes(self, since: Mark | None, limit: int) -> Changes:
+        if since is None:
+            return Changes((), (self._changes, 0))
+        later = [id_ for id_, change in self._changed.items() if change > since[0]][:limit]
+        mark = (self._changed[later[-1]], 0) if later else since
+        return Changes(tuple(self._rows[id_].job for id_ in later), mark)
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -138,6 +144,8 @@ class MemoryQueue:
     def _put(self, row: Row) -> Job:
         self._rows[row.job.id] = row
         self._changes += 1
+        self._changed.pop(row.job.id, None)
+        self._changed[row.job.id] = self._changes
         self._woken.set()
         self._woken = asyncio.Event()
         return row.job

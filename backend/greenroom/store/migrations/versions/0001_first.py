@@ -42,7 +42,7 @@ def upgrade() -> None:
         sa.Column("bad_lines", sa.LargeBinary(), nullable=False),
         sa.Column("inputs", sa.LargeBinary(), nullable=False),
     )
-    op.create_index("ix_ml_jobs_next", "ml_jobs", ["state", "rank", "number"])
+    op.create_index("ix_ml_jobs_next", "ml_jobs", ["state", "model", "rank", "number"])
     op.create_index("ix_ml_jobs_newest", "ml_jobs", ["state", "number"])
     op.create_index("ix_ml_jobs_change", "ml_jobs", ["change", "number"])
     counted = op.create_table(
