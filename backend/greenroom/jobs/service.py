@@ -13,7 +13,8 @@ import structlog
 
 from greenroom.clock import Clock, SystemClock
 from greenroom.errors import JobNotFoundError, JobsUnavailableError
-from greenroom.jobs.lives import ended, forget, life
+from greenroom.jobs.housekeeping import Housekeeping
+from greenroom.jobs.lives import life
 from greenroom.jobs.opening import open_queue
 from greenroom.jobs.seam import BadLine, Counts, Job, JobQueue, JobState, NewJob
 from greenroom.jobs.worker import Worker
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from greenroom.store.database import Database
 
 REOPEN_SECONDS = 5.0
-HOUSEKEEPING_SECONDS = 5.0
-PURGE_SECONDS = 3600.0
 LOOK_SECONDS = 0.5
 """Between two looks for what other processes have changed."""
 MIN_LOOK_SECONDS = 0.1
@@ -144,37 +143,20 @@ class Jobs:
 
     async def _live(self) -> None:
         queue = await self._opened()
-        if self.settings.worker == "off":
-            return
+        retention_seconds = self.settings.job_retention_days * 86_400
+        housekeeping = Housekeeping(queue, self.folder, self._workers, self.clock, retention_seconds)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(housekeeping.run(), name="jobs' housekeeping")
+            if self.settings.worker != "off":
+                tasks.create_task(self._work(queue), name="jobs' worker")
+
+    async def _work(self, queue: JobQueue) -> None:
         with life(self._workers) as name:
             worker = Worker(queue, self.greenroom, self.clock, name)
             try:
-                async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._keep_house(queue), name="jobs' housekeeping")
-                    tasks.create_task(worker.run(), name="jobs' worker")
+                await worker.run()
             finally:
                 await worker.close()
-
-    async def _keep_house(self, queue: JobQueue) -> None:
-        """Free what dead workers held; forget what is old."""
-        forgotten_at = -PURGE_SECONDS
-        while True:
-            try:
-                await self._free_the_dead(queue)
-                if self.clock.monotonic() - forgotten_at >= PURGE_SECONDS:
-                    forgotten_at = self.clock.monotonic()
-                    old = await queue.purge(self.clock.unix() - self.settings.job_retention_days * 86_400)
-                    await asyncio.to_thread(_delete, old)
-            except JobsUnavailableError as error:
-                log.warning("jobs_housekeeping_failed", reason=str(error))
-            await self.clock.sleep(HOUSEKEEPING_SECONDS)
-
-    async def _free_the_dead(self, queue: JobQueue) -> None:
-        gone = await asyncio.to_thread(ended, self._workers)
-        if gone:
-            released = await queue.release(gone, self.clock.unix())
-            await asyncio.to_thread(forget, self._workers, gone)
-            log.info("workers_gone", workers=len(gone), jobs_released=released)
 
     async def _opened(self) -> JobQueue:
         """Wait for the queue for as long as it takes, without asking for its database."""
@@ -193,11 +175,6 @@ class Jobs:
             if self._queue is None:
                 self._queue = await asyncio.to_thread(open_queue, database, self.folder)
         return self._queue
-
-
-def _delete(files: Sequence[Path]) -> None:
-    for file in files:
-        file.unlink(missing_ok=True)
 
 
 def new_id() -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from greenroom.errors import IdempotencyConflictError, JobNotFoundError, JobsUnavailableError, UnknownModelError
+from greenroom.jobs import housekeeping
 from greenroom.jobs.seam import Chunk, Job, JobState
 from greenroom.jobs.service import Jobs
 from greenroom.settings import load_settings
@@ -89,14 +90,14 @@ async def test_jobs_of_the_life_before_are_done_without_anybody_asking(
         assert (await successor.last(job.id)).state is JobState.COMPLETED
 
 
-async def test_what_a_dead_worker_held_is_done_at_once(desk: Desk) -> None:
+async def test_what_a_dead_worker_held_is_done_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(housekeeping, "FREE_SECONDS", 0.01)
     async with desk.open(ready=False) as jobs:
         job, _ = await jobs.submit(MODEL, ["text"])
         queue = await jobs.queue()
-        (desk.data / "jobs" / "workers" / "dead").touch()
         far = jobs.clock.unix() + 3600
         assert await queue.claim("dead", 1, 15, far)
-        await jobs._free_the_dead(queue)
+        (desk.data / "jobs" / "workers" / "dead").touch()
         desk.house.model.become_ready()
         ended = await desk.last(job.id)
     assert (ended.state, ended.attempts) == (JobState.COMPLETED, 0)
@@ -107,7 +108,7 @@ async def test_a_server_without_a_worker_accepts_jobs_and_leaves_them(tmp_path: 
     async with desk.open() as jobs:
         job, _ = await jobs.submit(MODEL, ["text"])
         queue = await jobs.queue()
-        await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == "jobs"))
+        assert "jobs' worker" not in {task.get_name() for task in asyncio.all_tasks()}
         (claim,) = await queue.claim("elsewhere", 1, 15, jobs.clock.unix())
         assert claim.job.id == job.id
 
@@ -163,16 +164,19 @@ async def test_a_database_that_cannot_be_opened_is_told_to_who_asks_and_tried_ag
         assert (await desk.last(job.id)).state is JobState.COMPLETED
 
 
-async def test_old_jobs_are_forgotten_with_their_files(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("worker", ["in-process", "off"])
+async def test_every_server_keeps_house_at_its_start(tmp_path: Path, worker: str) -> None:
+    desk = Desk(tmp_path, worker=worker)
     async with desk.open(ready=False) as jobs:
-        queue, file = await jobs.queue(), jobs.folder / "a.jsonl"
-        file.write_text('"text"\n')
+        await jobs.queue()
+        file = jobs.folder / "a.jsonl"
+        await asyncio.to_thread(file.write_text, '"text"\n')
         job, _ = await jobs.submit(MODEL, file=file, total=1)
         await jobs.cancel(job.id)
-        monkeypatch.setattr(jobs.clock, "unix", lambda: 1e10)
-        house = asyncio.create_task(jobs._keep_house(queue))
+    successor = Desk(tmp_path, worker=worker, job_retention_days=1e-9)
+    async with successor.open(ready=False) as jobs:
+        queue = await jobs.queue()
         async with asyncio.timeout(10):
             while file.exists():  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(0.01)
-        house.cancel()
         assert (await queue.page(0, 10)).total == 0
