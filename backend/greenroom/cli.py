@@ -30,6 +30,9 @@ def run(arguments: Sequence[str]) -> int:
     except ConfigError as error:
         print(f"greenroom: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("greenroom: Interrupted.", file=sys.stderr)
+        return 130
     return status
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from collections.abc import AsyncIterator, Iterator
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Self, TypeVar
@@ -28,6 +30,10 @@ class NoServerError(GreenroomError):
     """Nobody answers there, or somebody who is no Greenroom."""
 
 
+class LostError(NoServerError):
+    """The connection broke, or no answer came in time: what was asked for may have been done or not."""
+
+
 class RefusedError(GreenroomError):
     """The server answered, and would not do it."""
 
@@ -50,10 +56,11 @@ class Remote:
 
     def __init__(self, url: str, token: str | None) -> None:
         self.url = url
+        self.is_near = _is_loopback(url)
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
         # A proxy for the rest of the world knows nothing of this machine, and the token is not for its eyes.
         self._http = httpx.AsyncClient(
-            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS), trust_env=not _is_loopback(url)
+            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS), trust_env=not self.is_near
         )
 
     async def __aenter__(self) -> Self:
@@ -66,7 +73,7 @@ class Remote:
 
     async def read(self, model: type[M], path: str, **query: str) -> M:
         """GET `path`, for everybody. Raises NoServerError, RefusedError."""
-        return self._understood(model, await self._send("GET", path, query, {}, ANSWER_SECONDS))
+        return self.understood(model, await self._send("GET", path, query, {}, ANSWER_SECONDS))
 
     async def order(self, model: type[M], method: str, path: str, seconds: float = ANSWER_SECONDS, **query: str) -> M:
         """An admin call, which waits up to `seconds` for its outcome. Raises NoServerError, RefusedError.
@@ -77,31 +84,73 @@ class Remote:
             response = await self._send(method, path, query, self._headers, max(0.1, deadline - time.monotonic()))
             loading = _loading(response)
             if not loading:
-                return self._understood(model, response)
+                return self.understood(model, response)
             if time.monotonic() + AGAIN_SECONDS >= deadline:
                 raise RefusedError(f"{loading} after {seconds:g} s. Look at how it stands with greenroom models list.")
             await asyncio.sleep(AGAIN_SECONDS)
 
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str] | None = None,
+        content: bytes | AsyncIterator[bytes] | None = None,
+        headers: dict[str, str] | None = None,
+        seconds: float = ANSWER_SECONDS,
+    ) -> httpx.Response:
+        """A call that anybody may make, with a body or without. Raises NoServerError, LostError, RefusedError."""
+        response = await self._send(method, path, query or {}, headers or {}, seconds, content)
+        if not response.is_success:
+            raise self._refusal(response)
+        return response
+
+    @contextlib.asynccontextmanager
+    async def streamed(self, path: str, **query: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The body of a GET as it comes. Raises NoServerError, LostError, RefusedError, within the context, too."""
+        timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
+        with self._told(ANSWER_SECONDS):
+            async with self._http.stream("GET", self.url + path, params=query, timeout=timeout) as response:
+                if not response.is_success:
+                    await response.aread()
+                    raise self._refusal(response)
+                yield response.aiter_bytes()
+
     async def _send(
-        self, method: str, path: str, query: dict[str, str], headers: dict[str, str], seconds: float
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str],
+        headers: dict[str, str],
+        seconds: float,
+        content: bytes | AsyncIterator[bytes] | None = None,
     ) -> httpx.Response:
         timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
+        with self._told(seconds):
+            return await self._http.request(
+                method, self.url + path, params=query, headers=headers, timeout=timeout, content=content
+            )
+
+    @contextlib.contextmanager
+    def _told(self, seconds: float) -> Iterator[None]:
+        """What goes wrong on the way, in a sentence."""
         try:
-            return await self._http.request(method, self.url + path, params=query, headers=headers, timeout=timeout)
-        except httpx.ConnectError as error:
+            yield
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise NoServerError(
                 f"No server answers at {self.url}. Start one with greenroom serve, or say where it is with --url."
             ) from error
         except httpx.TimeoutException as error:
-            raise NoServerError(
+            raise LostError(
                 f"{self.url} has not answered within {seconds:g} s. Look at how it stands with greenroom models list."
             ) from error
-        except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise NoServerError(
+        except httpx.InvalidURL as error:
+            raise NoServerError(f"{self.url} is no address ({error}). Say where the server is with --url.") from error
+        except httpx.TransportError as error:
+            raise LostError(
                 f"The connection to {self.url} broke ({error or type(error).__name__}). Look at the server's log."
             ) from error
 
-    def _understood(self, model: type[M], response: httpx.Response) -> M:
+    def understood(self, model: type[M], response: httpx.Response) -> M:
         """The answer as `model`, what a newer server says beside it left out."""
         if not response.is_success:
             raise self._refusal(response)
@@ -116,7 +165,8 @@ class Remote:
         except ValidationError:
             return self._stranger()
         advice = f" {_TOKEN_ADVICE}" if response.status_code == httpx.codes.UNAUTHORIZED else ""
-        return RefusedError(f"{problem.title}: {problem.detail}{advice}")
+        told = problem.detail if problem.detail.startswith(problem.title) else f"{problem.title}: {problem.detail}"
+        return RefusedError(f"{told}{advice}")
 
     def _stranger(self) -> NoServerError:
         return NoServerError(

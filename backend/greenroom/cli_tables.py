@@ -19,7 +19,7 @@ PIPED_COLUMNS = 240
 _COLOURS = {Phase.READY: "green", Phase.FAILED: "red"}
 
 
-class _Console(Console):
+class PipeConsole(Console):
     def on_broken_pipe(self) -> None:
         """Rich would end with 1. That nobody reads on is no failure: `greenroom.cli` knows what to do."""
         raise BrokenPipeError
@@ -27,7 +27,7 @@ class _Console(Console):
 
 def print_models(status: ModelsStatus, console: Console | None = None) -> None:
     """A row for each model, and a line for each thing about one that somebody may have to do something about."""
-    console = console or _Console()
+    console = console or PipeConsole()
     if not console.is_terminal:
         console.width = PIPED_COLUMNS
     table = Table(box=None, pad_edge=False, header_style="bold")

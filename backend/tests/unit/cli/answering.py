@@ -15,12 +15,14 @@ Reply = Callable[[], tuple[int, bytes]]
 
 @dataclass
 class Answering:
-    """`replies`: "METHOD /path" → what is answered. `asked` and `tokens` say what came, the latest last."""
+    """`replies`: "METHOD /path" → what is answered. The other members say what came, the latest last."""
 
     url: str
     replies: dict[str, Reply]
     asked: list[str] = field(default_factory=list)
     tokens: list[str | None] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
 
 
 def says(message: Message, status: int = 200) -> Reply:
@@ -33,7 +35,13 @@ def answering(replies: dict[str, Reply]) -> Iterator[Answering]:
         def _answer(self) -> None:
             there.asked.append(f"{self.command} {self.path}")
             there.tokens.append(self.headers.get("authorization"))
-            status, body = there.replies[f"{self.command} {self.path.partition('?')[0]}"]()
+            there.keys.append(self.headers.get("idempotency-key"))
+            there.bodies.append(self.rfile.read(int(self.headers.get("content-length", "0"))))
+            try:
+                status, body = there.replies[f"{self.command} {self.path.partition('?')[0]}"]()
+            except ConnectionError:  # the reply of a server that dies
+                self.close_connection = True
+                return
             with contextlib.suppress(OSError):  # whoever gave up waiting is not there any more
                 self.send_response(status)
                 self.send_header("content-length", str(len(body)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from greenroom.protocol.answers import ModelReport, ServerStatus
+from greenroom.protocol.jobs import JobAnswer
 from greenroom.protocol.snapshot import (
     EstimateBasis,
     InitState,
@@ -54,3 +55,15 @@ def model_report(state: ModelState, **members: object) -> ModelReport:
         "files": (),
     }  # fmt: skip
     return ModelReport.model_validate({**plain, **members})
+
+
+def job_answer(**members: object) -> JobAnswer:
+    """One of 10 inputs that waits; `members` replace what is of interest."""
+    plain: dict[str, object] = {
+        "job_uuid": "1eec909b-aabb-49ae-8334-48b26aef6642", "status": "pending", "model": "mood",
+        "model_version": None, "result_label": None, "result_score": None, "progress": 0, "total": 10, "done": 0,
+        "estimated_seconds": None, "attempts": 0, "created_at": "2026-11-21T15:00:00.000Z", "started_at": None,
+        "finished_at": None, "retry_at": None, "cancelling": False, "error": None, "bad_lines": (),
+        "bad_line_count": 0,
+    }  # fmt: skip
+    return JobAnswer.model_validate({**plain, **members})
