@@ -2,7 +2,7 @@
 
 docs/images/overlay/: one sheet of all states for each theme and device. The same sources give the same pictures: the
 client's clock stands still, nothing moves, and no server is there. docs/images/loading.png: the workbench over a real
-server whose model stands still. docs/images/models/: the pages Sentiment and Models.
+server whose model stands still. docs/images/models/: the pages Sentiment and Models. docs/images/jobs/: the page Jobs.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from e2e.gallery import ROOT, SCENES, Gallery, build
+from e2e.pictures_jobs import draw_jobs
 from e2e.pictures_models import draw_pages
 from e2e.workbench import Workbench
 from greenroom.testing import GreenroomServer
@@ -45,6 +46,7 @@ def main() -> None:
                 _draw(browser, built, device, theme)
         _draw_workbench(browser)
         draw_pages(browser, ROOT / "docs" / "images" / "models")
+        draw_jobs(browser, ROOT / "docs" / "images" / "jobs")
         browser.close()
 
 

@@ -100,6 +100,27 @@ def test_a_waiting_job_is_cancelled_and_then_tried_again(optional_server: Greenr
     expect(card).to_contain_text("Completed")
 
 
+def test_a_running_job_is_cancelled_at_its_next_chunk_and_goes_on_when_tried_again(
+    optional_server: GreenroomServer, jobs: JobsPage
+) -> None:
+    control = optional_server.control
+    control.become_ready("minilm")
+    jobs.open(optional_server.url)
+    card = jobs.submit(*TEXTS * 100)
+    expect_wanted(optional_server)
+    control.hold_calls(MODEL)
+    load(optional_server)
+    expect(card).to_contain_text("Running")
+    jobs.press(card, "Cancel")
+    expect(card).to_contain_text("Being cancelled")
+    control.release_calls(MODEL)
+    expect(card).to_contain_text("Cancelled")
+    jobs.press(card, "Try again")
+    expect(card).to_contain_text("Completed")
+    jobs.press(card, "Show results")
+    expect(card.get_by_role("list", name="Labels")).to_contain_text("100")
+
+
 def test_a_file_is_read_and_its_results_are_shown_and_downloaded(
     optional_server: GreenroomServer, jobs: JobsPage, tmp_path: Path
 ) -> None:
