@@ -50,6 +50,7 @@ def add_jobs(commands: Commands[argparse.ArgumentParser]) -> None:
     results = _add(actions, remote, "results", _results, "what there is of a job's results, in the order of its inputs")
     results.add_argument("--format", choices=FORMATS, help="by the suffix of --output when left out, else json")
     results.add_argument("--output", type=Path, metavar="FILE", help="where to put them, once all are here (stdout)")
+    results.add_argument("--inputs", action="store_true", help="each result with the input that it is of")
     for action in (watch, cancel, retry, results):
         action.add_argument("id", metavar="ID")
     _add_work(actions)
@@ -65,8 +66,10 @@ def _add(
 
 def _add_submit(submit: argparse.ArgumentParser) -> None:
     submit.add_argument("texts", nargs="*", metavar="TEXT", help="each one input; - alone: a file on stdin")
-    submit.add_argument("--file", type=Path, help=".txt (an input a line), .csv or .jsonl; sent as it is read")
-    submit.add_argument("--type", choices=("txt", "csv", "jsonl"), help="of stdin (txt), or of a file named otherwise")
+    submit.add_argument("--file", type=Path, help=".txt (an input a line), .csv, .tsv or .jsonl; sent as it is read")
+    submit.add_argument(
+        "--type", choices=("txt", "csv", "tsv", "jsonl"), help="of stdin (txt), or of an oddly named file"
+    )
     submit.add_argument("--column", help="of a file: the CSV column, or the member of each JSON object, with the text")
     submit.add_argument("--model", help="the first one that classifies texts when left out")
     submit.add_argument(
@@ -212,7 +215,7 @@ async def _order(remote: Remote, method: str, id_: str, action: str = "") -> Job
 async def _results(remote: Remote, options: argparse.Namespace) -> int:
     from greenroom.cli_jobs_results import download
 
-    return await download(remote, options.id, options.format, options.output)
+    return await download(remote, options.id, options.format, options.output, inputs=options.inputs)
 
 
 def _say(options: argparse.Namespace, job: JobAnswer, sentence: str) -> None:

@@ -26,8 +26,13 @@ PATIENCE_SECONDS = 30.0
 """From the first lost connection on."""
 PIECE_BYTES = 64 * 1024
 SHOWN_BAD_LINES = 5
-_MEDIA_TYPES = {"txt": "text/plain", "csv": "text/csv", "jsonl": "application/jsonl"}
-_SUFFIXES = {".txt": "txt", ".text": "txt", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_MEDIA_TYPES = {
+    "txt": "text/plain",
+    "csv": "text/csv",
+    "tsv": "text/tab-separated-values",
+    "jsonl": "application/jsonl",
+}
+_SUFFIXES = {".txt": "txt", ".text": "txt", ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 Body = bytes | AsyncIterator[bytes]
 
@@ -98,7 +103,7 @@ def _parcel(options: argparse.Namespace) -> Parcel:
 def _file(file: Path, type_: str | None) -> Parcel:
     known = type_ or _SUFFIXES.get(file.suffix.lower())
     if known is None:
-        raise ConfigError(f"{file}: is it text, CSV or JSON Lines? Say so with --type txt, csv or jsonl.")
+        raise ConfigError(f"{file}: is it text, CSV or JSON Lines? Say so with --type.")
     try:
         length = file.stat().st_size
         file.open("rb").close()

@@ -105,7 +105,7 @@ class Remote:
         return response
 
     @contextlib.asynccontextmanager
-    async def streamed(self, path: str, **query: str) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def streamed(self, path: str, query: dict[str, str]) -> AsyncIterator[AsyncIterator[bytes]]:
         """The body of a GET as it comes. Raises NoServerError, LostError, RefusedError, within the context, too."""
         timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
         with self._told(ANSWER_SECONDS):

@@ -59,7 +59,7 @@ def test_texts_are_handed_over_and_the_job_is_named(
     assert capsys.readouterr().out == f"{ID}: 10 inputs for mood, pending.\n"
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.jsonl", "a.ndjson", "a.TXT"])
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.tsv", "a.jsonl", "a.ndjson", "a.TXT"])
 def test_a_file_is_sent_as_it_is(tmp_path: Path, name: str) -> None:
     content = "ä line\n".encode() * 20_000
     (tmp_path / name).write_bytes(content)
@@ -110,7 +110,7 @@ def test_a_server_that_does_not_come_back_leaves_the_key_to_try_again_with(
         (["submit"], "Texts, --file or - for stdin: one of them is needed."),
         (["submit", "a", "--file", "a.txt"], "Texts, --file or - for stdin: one of them is needed."),
         (["submit", "a", "--column", "b"], "--type and --column are for files and stdin."),
-        (["submit", "--file", "a.pdf"], "a.pdf: is it text, CSV or JSON Lines? Say so with --type txt, csv or jsonl."),
+        (["submit", "--file", "a.pdf"], "a.pdf: is it text, CSV or JSON Lines? Say so with --type."),
         (["submit", "--file", "gone.txt"], "gone.txt cannot be read: No such file or directory."),
     ],
 )
@@ -292,6 +292,7 @@ def results(status: str = "completed", body: Reply = rows) -> dict[str, Reply]:
     [
         ([], "json"), (["--format", "csv"], "csv"), (["--output", "a.jsonl"], "jsonl"), (["--output", "a.txt"], "json"),
         (["--output", "a.csv", "--format", "json"], "json"),
+        (["--inputs"], "json&inputs=true"),
     ],
 )  # fmt: skip
 def test_results_come_in_the_format_that_is_meant(options: list[str], format_: str) -> None:
