@@ -1,9 +1,12 @@
 """`greenroom jobs work`: a process that works jobs off and serves nothing, beside servers with GREENROOM_WORKER=off.
 
 It has the models and the worker of a server, and neither port nor surface. A model is loaded when a job waits for it,
-and leaves memory by the server's rules. The first SIGTERM or SIGINT asks for an orderly end: chunks in progress are
-finished and saved, and what is left of their jobs is given back, within the same seconds that a server takes
-(`greenroom.server.FINISH_SECONDS`). The second one means at once; hosts end with their connection.
+and leaves memory by the server's rules. What a server on the same data folder has decided of versions, a rollback for
+one, holds here, too; and as nobody can press "Try again" here, what has failed for good is tried again every minute.
+
+The first SIGTERM or SIGINT asks for an orderly end: chunks in progress are finished and saved, and what is left of
+their jobs is given back, within the same seconds that a server takes (`greenroom.server.FINISH_SECONDS`). The second
+one means at once; hosts end with their connection.
 """
 
 from __future__ import annotations
@@ -25,10 +28,17 @@ from greenroom.jobs.service import Jobs
 from greenroom.logs import take_standard_logs
 from greenroom.server import CALL_SECONDS, READY_LINE, require_writable
 from greenroom.serving.greenroom import Greenroom
+from greenroom.serving.keeper import Keeper
+from greenroom.serving.origin import is_local
 from greenroom.settings import load_settings
+from greenroom.tasks import crash_loudly
 
 LOOK_AGAIN_SECONDS = 1.0
 """While the database of jobs cannot be opened."""
+FOLLOW_SECONDS = 5.0
+"""Between two looks at what servers have decided."""
+FAILED_SECONDS = 60.0
+"""Until a model that has failed for good is tried again: its files may have been mended."""
 
 log = structlog.get_logger("greenroom.work")
 
@@ -55,11 +65,17 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 async def _until_signal(greenroom: Greenroom, jobs: Jobs) -> int:
     signalled = _first_signal()
     async with greenroom.running(), jobs.running():
-        ready = asyncio.create_task(_say_when_ready(jobs), name="ready line")
+        own = (
+            asyncio.create_task(_say_when_ready(jobs), name="ready line"),
+            asyncio.create_task(_look_after(greenroom), name="worker's models"),
+        )
+        for task in own:
+            task.add_done_callback(crash_loudly)
         assert jobs.life is not None  # noqa: S101 - it runs
         await asyncio.wait((signalled, jobs.life), return_when=asyncio.FIRST_COMPLETED)
-        ready.cancel()
-        await asyncio.gather(ready, return_exceptions=True)
+        for task in own:
+            task.cancel()
+        await asyncio.gather(*own, return_exceptions=True)
         begun = time.monotonic()
         log.info("stopping", signal=signalled.result().name if signalled.done() else None)
         greenroom.stop_soon(CALL_SECONDS)
@@ -95,3 +111,29 @@ async def _say_when_ready(jobs: Jobs) -> None:
             break
     print(READY_LINE, json.dumps({"pid": os.getpid()}), flush=True)
     log.info("worker_ready", models=list(jobs.greenroom.keepers))
+
+
+async def _look_after(greenroom: Greenroom) -> None:
+    """See to what a server's operator would, for ever."""
+    failed_at: dict[str, float] = {}
+    while True:
+        await asyncio.sleep(FOLLOW_SECONDS)
+        now = time.monotonic()
+        for name, keeper in greenroom.keepers.items():
+            await follow_servers(greenroom, keeper)
+            if not greenroom.board.readiness.is_failed_for_good((name,)):
+                failed_at.pop(name, None)
+            elif now - failed_at.setdefault(name, now) >= FAILED_SECONDS:
+                del failed_at[name]
+                keeper.try_again()
+
+
+async def follow_servers(greenroom: Greenroom, keeper: Keeper) -> None:
+    """When servers have another version serve by now, let the keeper load that one. Jobs wait meanwhile; calls in
+    progress are answered by either."""
+    if keeper.version is None or keeper.host is None or is_local(keeper.spec):
+        return
+    wanted = greenroom.means.ledger.refresh(keeper.spec).active
+    if wanted not in (None, keeper.version.key):
+        log.info("worker_follows", model=keeper.spec.name, left=keeper.version.id)
+        await keeper.evict(back_soon=True)

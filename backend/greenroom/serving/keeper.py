@@ -227,6 +227,7 @@ class Keeper:
         readiness, name = self._board.readiness, self.spec.name
         self.failed = False
         self._board.happened(readiness.begin, name, self._engine.stages(self.spec))
+        self._means.ledger.refresh(self.spec)
         async with self._loader.import_reported():
             version = await self._loader.fetch_to_serve(self.entry, latest=self._wants_latest)
         self.version = version
