@@ -34,7 +34,10 @@ def find_benches() -> dict[str, tuple[Bench, str]]:
 
 def run(arguments: Sequence[str]) -> int:
     """Run what is asked for; 0 when every bench ran, whatever it found."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.write and options.scale < 1:
+        parser.error("--write wants figures of the full size: leave out --scale")
     benches = find_benches()
     names = list(benches) if options.names == ["all"] else options.names
     if unknown := [name for name in names if name not in benches]:
@@ -55,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("names", nargs="*", metavar="name", help="which to run, or `all`; none: list them")
     parser.add_argument("--rounds", type=_at_least_one, default=DEFAULT_ROUNDS, help="rounds that count (%(default)s)")
     parser.add_argument("--warmups", type=int, default=1, help="rounds before them that do not (%(default)s)")
+    parser.add_argument("--scale", type=_share, default=1.0, help="for a try, this share of the size (%(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     parser.add_argument("--write", action="store_true", help="replace the benches' sections of docs/performance.md")
     return parser
@@ -64,6 +68,12 @@ def _at_least_one(text: str) -> int:
     if (rounds := int(text)) < 1:
         raise argparse.ArgumentTypeError("at least 1")
     return rounds
+
+
+def _share(text: str) -> float:
+    if not 0 < (share := float(text)) <= 1:
+        raise argparse.ArgumentTypeError("above 0, and 1 at most")
+    return share
 
 
 def _list(benches: dict[str, tuple[Bench, str]]) -> None:
@@ -79,7 +89,7 @@ def _run_one(one: Bench, about: str, options: argparse.Namespace, runs: list[Run
         print(f"warning: the machine is busy ({machine.busy_share:.0%} in use by others); do not trust these figures")
     begun = time.monotonic()
     try:
-        report = one.measure(Plan(options.rounds, options.warmups, _say))
+        report = one.measure(Plan(options.rounds, options.warmups, _say, options.scale))
     except Exception as error:
         print(f"{one.name} failed: {''.join(traceback.format_exception_only(error))}", file=sys.stderr)
         return False

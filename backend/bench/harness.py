@@ -35,11 +35,17 @@ def _silent(line: str) -> None:
 
 @dataclass(frozen=True)
 class Plan:
-    """How much to measure. `say`: takes a line about how far it is."""
+    """How much to measure. `say`: takes a line about how far it is. `scale` (0–1]: of the full size, in benches whose
+    one round takes minutes; below 1 to see whether it works, never for figures."""
 
     rounds: int = DEFAULT_ROUNDS
     warmups: int = 1
     say: Callable[[str], None] = _silent
+    scale: float = 1.0
+
+    def scaled(self, full: float, least: float = 1) -> float:
+        """`full` at this plan's scale, and no less than `least`."""
+        return max(least, full * self.scale)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,17 @@ class Connection:
     def post(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Answer:
         return self.exchange(request_bytes(self._port, path, body, headers))
 
+    def delete(self, path: str) -> Answer:
+        return self.exchange(f"DELETE {path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\n\r\n".encode())
+
+    def upload(self, path: str, content: bytes, media_type: str) -> Answer:
+        """POST a file as it is."""
+        head = (
+            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\n"
+            f"Content-Type: {media_type}\r\nContent-Length: {len(content)}\r\n\r\n"
+        )
+        return self.exchange(head.encode() + content)
+
     def exchange(self, request: bytes) -> Answer:
         """Send a whole request, wait for the whole answer."""
         self._socket.sendall(request)

@@ -55,3 +55,23 @@ def test_one_bench_that_breaks_does_not_stop_the_others(page: Path, capsys: pyte
 def test_nothing_is_written_unasked(page: Path) -> None:
     assert cli.run(["good"]) == 0
     assert not page.exists()
+
+
+def test_a_try_at_a_part_of_the_size_is_never_written_down(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.run(["good", "--scale", "0.5", "--write"])
+    assert "leave out --scale" in capsys.readouterr().err
+    assert not page.exists()
+
+
+def test_a_bench_is_told_at_what_scale_it_is_tried(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plans: list[Plan] = []
+
+    def measure(plan: Plan) -> Report:
+        plans.append(plan)
+        return made_report()
+
+    monkeypatch.setattr(cli, "find_benches", lambda: {"one": (Bench("one", "One", measure), "One.")})
+    cli.run(["one"])
+    cli.run(["one", "--scale", "0.1"])
+    assert [plan.scaled(50, least=10) for plan in plans] == [50, 10]
