@@ -1,7 +1,8 @@
-"""`kill -9` of the server at any moment. The long version is in `bench`."""
+"""`kill -9` of a server, a worker or a host at any moment. The long version is `scripts/bench jobs-chaos`."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -16,15 +17,19 @@ from typing import Any
 import httpx
 import pytest
 
-from greenroom.testing import GreenroomServer
+from greenroom.testing import GreenroomServer, GreenroomWorker
 from tests.integration.jobs.desk import MODEL
 
 ROUNDS = 20
+HOST_ROUNDS = 4
 JOBS_EACH = 20
-LONGEST_LIFE_SECONDS = 0.4
+LONGEST_LIFE_SECONDS = 0.3
 """From the first accepted job of a round on."""
 PATIENCE_SECONDS = 60.0
-TEXTS = ("a good day", "a bad day", "neither one")
+TEXTS = ("a perfect day, I am happy and glad", "awful and bad, the worst of all", "the meeting is on Monday")
+"""Each of another mood, for the real classifier too, whatever number follows."""
+SIZES = (1, 1, 5, 300)
+"""Inputs of a job."""
 
 
 @pytest.fixture
@@ -45,10 +50,12 @@ class Crowd:
         self.accepted: dict[str, list[str]] = {}
         """Inputs by id."""
         self._numbers = random.Random(6)
+        self._count = itertools.count()
+        """No text twice: one that was with two hosts as they died would be blamed for it."""
 
     def submit(self, _: object = None) -> None:
         """One job. A server that was killed meanwhile promised nothing."""
-        inputs = [self._numbers.choice(TEXTS) for _ in range(self._numbers.choice((1, 1, 5, 300)))]
+        inputs = [f"{self._numbers.choice(TEXTS)} {next(self._count)}" for _ in range(self._numbers.choice(SIZES))]
         try:
             answer = httpx.post(f"{self._server.url}/test/accept", content=json.dumps(inputs), timeout=30)
         except httpx.HTTPError:
@@ -84,26 +91,72 @@ class Crowd:
         unfinished = {id_: job for id_, job in told.items() if job["state"] != "completed"}
         assert not unfinished
         labels = {
-            text: label
+            _mood(text): label
             for id_, texts in self.accepted.items()
             for text, label in zip(texts, told[id_]["labels"], strict=True)
         }
         assert len(set(labels.values())) > 1
-        wrong = [id_ for id_, texts in self.accepted.items() if told[id_]["labels"] != [labels[text] for text in texts]]
+        wrong = [
+            id_
+            for id_, texts in self.accepted.items()
+            if told[id_]["labels"] != [labels[_mood(text)] for text in texts]
+        ]
         assert not wrong
 
 
-def test_every_accepted_job_is_done_once_however_often_the_server_is_killed(server: GreenroomServer) -> None:
-    crowd = Crowd(server)
-    for _ in range(ROUNDS):
-        server.start()
-        server.control.auto(0.0)
-        crowd.round(server.kill)
+def _start(server: GreenroomServer) -> None:
     server.start()
     server.control.auto(0.0)
-    crowd.require_all_done(crowd.settled())
-    assert len(crowd.accepted) >= ROUNDS
-    assert "workers_gone" in server.log()
+
+
+def _mood(text: str) -> str:
+    return text.rpartition(" ")[0]
+
+
+def test_every_accepted_job_is_done_once_whoever_is_killed_and_however_often(server: GreenroomServer) -> None:
+    """The host is a scripted one, which dies at once; a real one is killed below."""
+    crowd, worker = Crowd(server), GreenroomWorker(folder=server.folder)
+    victims = itertools.cycle((server.kill, worker.kill, lambda: server.control.crash()))
+    with worker:
+        for victim in itertools.islice(victims, ROUNDS):
+            if not worker.running:
+                worker.start()
+            if not server.running:
+                _start(server)
+            crowd.round(victim)
+        if not server.running:
+            _start(server)
+        crowd.require_all_done(crowd.settled())
+        assert len(crowd.accepted) >= ROUNDS
+        assert "workers_gone" in server.log() + worker.log()
+
+
+@pytest.mark.model
+def test_every_accepted_job_is_done_once_however_often_its_models_process_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "greenroom.toml").write_text(
+        f'[models.{MODEL}]\nsource = "builtin:sentiment"\ntask = "classify"\nrequired = true\n'
+    )
+    with GreenroomServer("tests.integration.jobs.desk:app", folder=tmp_path, engine="local") as server:
+        crowd = Crowd(server)
+
+        def host() -> int | None:
+            told = httpx.get(f"{server.url}/models/status", timeout=30).json()["models"][0]
+            return told["pid"] if told["resident"] else None
+
+        for _ in range(HOST_ROUNDS):
+            before = _eventually(host)
+            crowd.round(lambda: os.kill(before, signal.SIGKILL))  # noqa: B023 - it is called in here
+            told = crowd.settled()
+            _eventually(lambda: pid if (pid := host()) != before else None)  # noqa: B023
+        crowd.require_all_done(told)
+
+
+def _eventually(look: Callable[[], int | None]) -> int:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while (found := look()) is None:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return found
 
 
 def test_a_server_that_is_asked_to_stop_leaves_its_jobs_to_the_next_one(server: GreenroomServer) -> None:
