@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from greenroom.jobs.lives import is_free
 from greenroom.testing import GreenroomServer
 
 MODELS = '[models.sentiment]\nsource = "path:anything"\nruntime = "text-classifier"\n'
@@ -176,3 +179,19 @@ def test_a_database_that_another_process_holds_is_told_and_jobs_go_on_once_it_le
             assert left_files(folder / "data") == []
         desk.require_completed(earlier, desk.accepted("a bad day"))
         assert len(desk.call("GET", "/jobs").json()) == 2
+
+
+def test_what_an_upload_left_that_died_with_its_server_is_swept_by_the_next_one(folder: Path) -> None:
+    with GreenroomServer(folder=folder) as server:
+        Desk(server).accepted("a good day")  # or the next server would have no reason to look
+        with socket.create_connection(("127.0.0.1", server.port), PATIENCE_SECONDS) as line:
+            head = "POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 9999\r\n\r\n"
+            line.sendall(head.encode() + b"half of it")
+            server.control.wait_for(lambda _: left_files(folder / "data") == [".upload"], "with an upload under way")
+            (raw,) = (folder / "data" / "jobs").glob("*.upload")
+            assert not is_free(raw)
+            server.kill()
+        assert is_free(raw)
+        os.utime(raw, (0, 0))  # long ago
+        server.start()
+        server.control.wait_for(lambda _: not raw.exists(), "without what was left")
