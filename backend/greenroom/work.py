@@ -118,14 +118,19 @@ async def _look_after(greenroom: Greenroom) -> None:
     failed_at: dict[str, float] = {}
     while True:
         await asyncio.sleep(FOLLOW_SECONDS)
-        now = time.monotonic()
-        for name, keeper in greenroom.keepers.items():
+        for keeper in greenroom.keepers.values():
             await follow_servers(greenroom, keeper)
-            if not greenroom.board.readiness.is_failed_for_good((name,)):
-                failed_at.pop(name, None)
-            elif now - failed_at.setdefault(name, now) >= FAILED_SECONDS:
-                del failed_at[name]
-                keeper.try_again()
+        try_failed_again(greenroom, failed_at, time.monotonic())
+
+
+def try_failed_again(greenroom: Greenroom, failed_at: dict[str, float], now: float) -> None:
+    """`failed_at`: since when each model has been seen to have failed for good, in seconds of the clock of `now`."""
+    for name, keeper in greenroom.keepers.items():
+        if not greenroom.board.readiness.is_failed_for_good((name,)):
+            failed_at.pop(name, None)
+        elif now - failed_at.setdefault(name, now) >= FAILED_SECONDS:
+            del failed_at[name]
+            keeper.try_again()
 
 
 async def follow_servers(greenroom: Greenroom, keeper: Keeper) -> None:

@@ -12,7 +12,7 @@ from greenroom.serving import ledger as ledger_module
 from greenroom.serving.change import Result
 from greenroom.serving.ledger import Ledger
 from greenroom.words import ModelSpec
-from greenroom.work import follow_servers
+from greenroom.work import follow_servers, try_failed_again
 from tests.unit.serving.following import follower, serving_one
 from tests.unit.serving.house import House
 
@@ -102,3 +102,19 @@ async def test_a_worker_follows_its_source_as_a_server_does_and_nothing_calls_it
             assert worker.serving == "2"
             await server.look()
             assert (server.serving, (await server.greenroom.reload("minilm")).result) == ("2", Result.UNCHANGED)
+
+
+async def test_a_model_that_has_failed_for_good_is_tried_again_after_a_minute(tmp_path: Path) -> None:
+    worker, seen = follower(tmp_path), dict[str, float]()
+    async with worker.open():
+        worker.model.fail(message="A file is missing.")
+        await worker.until_failed()
+        for now in (100.0, 159.0):
+            try_failed_again(worker.greenroom, seen, now)
+            assert worker.keeper.failed
+        worker.model.auto(0.0)
+        try_failed_again(worker.greenroom, seen, 160.0)
+        await worker.keeper.settled()
+        assert worker.serving == "1"
+        try_failed_again(worker.greenroom, seen, 300.0)
+        assert seen == {}
