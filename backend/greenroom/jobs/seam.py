@@ -225,4 +225,7 @@ class JobQueue(Protocol):
 
         A job that was forgotten meanwhile (`purge`) is not among them."""
 
+    async def known(self, ids: Collection[str]) -> Collection[str]:
+        """Those that are ids of jobs."""
+
     async def close(self) -> None: ...

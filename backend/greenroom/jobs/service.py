@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from greenroom.clock import Clock, SystemClock
-from greenroom.errors import JobNotFoundError, JobsUnavailableError
+from greenroom.errors import JobsUnavailableError
 from greenroom.jobs.housekeeping import Housekeeping
 from greenroom.jobs.lives import life
 from greenroom.jobs.opening import open_queue
 from greenroom.jobs.seam import BadLine, Counts, Job, JobQueue, JobState, NewJob
+from greenroom.jobs.watching import Watcher, Watching
 from greenroom.jobs.worker import Worker
 from greenroom.serving.greenroom import Greenroom
 from greenroom.settings import Settings
@@ -26,12 +27,6 @@ if TYPE_CHECKING:
     from greenroom.store.database import Database
 
 REOPEN_SECONDS = 5.0
-LOOK_SECONDS = 0.5
-"""Between two looks for what other processes have changed."""
-MIN_LOOK_SECONDS = 0.1
-"""Between two looks of one watcher, however much happens."""
-WATCHED = 100
-"""The newest jobs, and as many that run, are watched together."""
 
 log = structlog.get_logger("greenroom.jobs")
 _Result = TypeVar("_Result")
@@ -54,6 +49,7 @@ class Jobs:
         self._workers = self.folder / "workers"
         self._queue = queue
         self._opening = asyncio.Lock()
+        self._watching: Watching | None = None
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Jobs]:
@@ -110,36 +106,22 @@ class Jobs:
         Raises JobsUnavailableError."""
         return Counts(dict.fromkeys(JobState, 0)) if self._queue is None else await self._queue.counts()
 
-    async def watch(self, id_: str) -> AsyncIterator[Job]:
-        """The job as it stands, then again whenever it has changed, until it has ended.
+    @contextlib.asynccontextmanager
+    async def watching(self, id_: str | None = None) -> AsyncIterator[Watcher]:
+        """One job until it has ended, or all for ever; see `jobs.watching`.
 
         Raises JobNotFoundError, JobsUnavailableError."""
         queue = await self.queue()
-        changes = -1
-        async for _ in _looks(queue):
-            job = await queue.get(id_)
-            if job.changes != changes:
-                changes = job.changes
-                yield job
-            if job.is_terminal:
-                return
+        if self._watching is None:
+            self._watching = Watching(queue)
+        async with self._watching.all() if id_ is None else self._watching.one(id_) as watcher:
+            yield watcher
 
-    async def watch_all(self) -> AsyncIterator[Job]:
-        """Each of the `WATCHED` newest jobs and of those that run as it stands, then whatever of them changes, for
-        ever. Raises JobsUnavailableError."""
-        queue = await self.queue()
-        seen: dict[str, int] = {}
-        async for _ in _looks(queue):
-            running = await queue.page(0, WATCHED, (JobState.PROCESSING,))
-            newest = await queue.page(0, WATCHED)
-            jobs = {job.id: job for job in (*reversed(running.jobs), *reversed(newest.jobs))}
-            for id_ in seen.keys() - jobs.keys():  # ended, and not among the newest
-                with contextlib.suppress(JobNotFoundError):
-                    jobs[id_] = await queue.get(id_)
-            for job in jobs.values():
-                if seen.get(job.id) != job.changes:
-                    yield job
-            seen = {job.id: job.changes for job in jobs.values() if not job.is_terminal or job in newest.jobs}
+    async def watch(self, id_: str | None = None) -> AsyncIterator[Job]:
+        """The same as an iterator."""
+        async with self.watching(id_) as watcher:
+            while (job := await watcher.next()) is not None:
+                yield job
 
     async def _live(self) -> None:
         queue = await self._opened()
@@ -179,14 +161,3 @@ class Jobs:
 
 def new_id() -> str:
     return str(uuid.uuid4())
-
-
-async def _looks(queue: JobQueue) -> AsyncIterator[None]:
-    """A look now, and one whenever the queue has changed, or may have by another process's doing."""
-    seen = await queue.changed(-1)
-    while True:
-        yield
-        await asyncio.sleep(MIN_LOOK_SECONDS)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_SECONDS - MIN_LOOK_SECONDS):
-                seen = await queue.changed(seen)

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,6 +35,7 @@ from greenroom.store.tables import ChunkRow, JobChangeRow, JobKeyRow
 
 MAX_PENDING = 100_000
 COUNTED_SECONDS = 1.0
+IDS_AT_A_TIME = 500
 CHUNKS_AT_A_TIME = 50
 """Read from the database for one stretch of results."""
 
@@ -208,6 +210,15 @@ class SqlQueue:
             found = session.execute(_CHANGED, where).mappings().all()
             mark = (found[-1]["change"], found[-1]["number"]) if found else since
             return Changes(tuple(self._read(row).job for row in found), mark)
+
+        return await self._database.read(work)
+
+    async def known(self, ids: Collection[str]) -> Collection[str]:
+        def work(session: Session) -> Collection[str]:
+            rest, found = iter(ids), set[str]()
+            while some := list(islice(rest, IDS_AT_A_TIME)):
+                found.update(session.execute(select(JOBS.c.id).where(JOBS.c.id.in_(some))).scalars())
+            return found
 
         return await self._database.read(work)
 

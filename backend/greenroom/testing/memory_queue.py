@@ -133,6 +133,9 @@ class MemoryQueue:
         mark = (self._changed[later[-1]], 0) if later else since
         return Changes(tuple(self._rows[id_].job for id_ in later), mark)
 
+    async def known(self, ids: Collection[str]) -> Collection[str]:
+        return self._rows.keys() & ids
+
     async def close(self) -> None:
         """Nothing is open."""
 

@@ -70,6 +70,8 @@ class Hub:
         self._now = now
         self._board = greenroom.board
         self._connections: dict[Connection, None] = {}
+        self._guests: dict[Line, None] = {}
+        """Lines on which others speak; they are told of the end."""
         settings = greenroom.settings
         self._seats = Headcount(settings.max_connections, settings.max_connections_per_address)
         self._events: deque[Outgoing] = deque(maxlen=MAX_EVENTS)
@@ -82,7 +84,7 @@ class Hub:
         )  # fmt: skip
 
     def __len__(self) -> int:
-        return len(self._connections)
+        return len(self._connections) + len(self._guests)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -123,23 +125,35 @@ class Hub:
             del self._connections[connection]
             line.on_free = None
 
+    @contextlib.contextmanager
+    def visited(self, line: Line) -> Iterator[None]:
+        """Somebody else speaks on this line; the hub says goodbye on it when the server stops."""
+        self._guests[line] = None
+        try:
+            yield
+        finally:
+            del self._guests[line]
+
     async def drain(self, seconds: float) -> None:
         """The server is about to stop: give calls in progress `seconds`, and tell every socket when to come back.
 
         Their reconnects are spread so that a successor is met by at most RECONNECTS_PER_SECOND."""
         self._greenroom.stop_soon(seconds)
         spread = min(len(self) / RECONNECTS_PER_SECOND, MAX_RECONNECT_SECONDS)
-        for connection in tuple(self._connections):
-            if connection.line.free:
+        for line in self._lines():
+            if line.free:
                 delay = MIN_RECONNECT_SECONDS + random.uniform(0, max(spread, 0.5))  # noqa: S311 - spreads load
-                connection.line.write([Outgoing.of(Draining(reconnect_in_ms=round(delay * 1000)))])
+                line.write([Outgoing.of(Draining(reconnect_in_ms=round(delay * 1000)))])
         for _ in range(FLUSH_CHECKS):
-            if all(connection.line.free for connection in self._connections):
+            if all(line.free for line in self._lines()):
                 return
             await asyncio.sleep(FLUSH_SECONDS / FLUSH_CHECKS)
-        for connection in tuple(self._connections):
-            if not connection.line.free:
-                connection.line.abort()  # it would keep the server from ending
+        for line in self._lines():
+            if not line.free:
+                line.abort()  # it would keep the server from ending
+
+    def _lines(self) -> list[Line]:
+        return [*(connection.line for connection in self._connections), *self._guests]
 
     async def _run(self) -> None:
         while True:

@@ -1,19 +1,23 @@
 """`WS /ws/jobs/{id}` and `WS /ws/jobs`: jobs as they change, the same object as over HTTP. The first one closes
 with 1000 once its job has ended.
 
-A slow reader costs no memory: the next look at the jobs is taken only when the last frame has left, so what has changed
-several times meanwhile is sent once, as it is then."""
+A slow reader costs no memory: the next state is asked for only when the last frame has left, so what has changed
+several times meanwhile is sent once, as it is then. One that takes nothing for GREENROOM_SLOW_READER_SECONDS is cut
+off. A frame is made once for all who get it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
 
+import structlog
+from starlette.applications import Starlette
 from starlette.websockets import WebSocket
 
 from greenroom.jobs.answer import job_answer
 from greenroom.jobs.seam import Job
 from greenroom.jobs.service import Jobs
+from greenroom.jobs.watching import Watcher
 from greenroom.protocol.base import timestamp
 from greenroom.protocol.outgoing import Outgoing
 from greenroom.protocol.socket import CloseCode, ErrorFrame, Ping
@@ -23,6 +27,38 @@ from greenroom.web.line import PUSH_EXTENSION, AsgiLine, Line
 from greenroom.web.rates import address_of
 from greenroom.web.socket import Refusal, denial, end, read_until_over, subprotocol_of
 from greenroom.words import GreenroomError
+
+MAX_FRAMES = 256
+"""Kept for others who are to get them."""
+FRAME_SECONDS = 1.0
+"""How old one may be: its estimate was made with it."""
+
+log = structlog.get_logger("greenroom.web")
+
+
+class Frames:
+    """The last frames made, by job."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, tuple[int, float, Outgoing]] = {}
+
+    def of(self, job: Job, unix_now: float) -> Outgoing:
+        changes, made_at, frame = self._made.get(job.id, (-1, 0.0, None))
+        if frame is None or changes != job.changes or time.monotonic() - made_at > FRAME_SECONDS:
+            frame = Outgoing.of(job_answer(job, unix_now))
+            self._made.pop(job.id, None)
+            self._made[job.id] = (job.changes, time.monotonic(), frame)
+            if len(self._made) > MAX_FRAMES:
+                del self._made[next(iter(self._made))]
+        return frame
+
+
+def frames_of(app: Starlette) -> Frames:
+    """Those of this app; made when first asked for."""
+    if not hasattr(app.state, "greenroom_job_frames"):
+        app.state.greenroom_job_frames = Frames()
+    frames: Frames = app.state.greenroom_job_frames
+    return frames
 
 
 async def job_socket(socket: WebSocket) -> None:
@@ -41,26 +77,25 @@ async def _serve(socket: WebSocket, id_: str | None) -> None:
     try:
         subprotocol = subprotocol_of(socket, jobs.settings)
         with hub.seat(address_of(socket)):
-            queue = await jobs.queue()
-            if id_ is not None:
-                await queue.get(job_id({"id": id_}))
-            await socket.accept(subprotocol)
-            await _converse(socket, jobs, jobs.watch_all() if id_ is None else jobs.watch(id_))
+            async with jobs.watching(None if id_ is None else job_id({"id": id_})) as watcher:
+                await socket.accept(subprotocol)
+                await _converse(socket, hub, watcher)
     except GreenroomError as error:
         await socket.send_denial_response(await denial(socket, error))
 
 
-async def _converse(socket: WebSocket, jobs: Jobs, watched: AsyncIterator[Job]) -> None:
+async def _converse(socket: WebSocket, hub: Hub, watcher: Watcher) -> None:
     """Serve an accepted socket until the client leaves or there is nothing more to say."""
     own: Line | None = socket.scope["extensions"].get(PUSH_EXTENSION)
     line = own or AsgiLine(socket)
-    pushing = asyncio.create_task(_push(line, jobs, watched))
+    pushing = asyncio.create_task(_Push(line, socket.app, watcher).run())
     tasks: list[asyncio.Task[Refusal | None]] = [pushing, asyncio.create_task(read_until_over(socket))]
     if isinstance(line, AsgiLine):
         tasks.append(asyncio.create_task(_run(line)))
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        refusal = pushing.result() if pushing in done else done.pop().result()
+        with hub.visited(line):
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            refusal = pushing.result() if pushing in done else done.pop().result()
     finally:
         line.on_free = None
         for task in tasks:
@@ -75,48 +110,45 @@ async def _run(line: AsgiLine) -> Refusal:
     return Refusal(CloseCode.TOO_SLOW)
 
 
-async def _push(line: Line, jobs: Jobs, watched: AsyncIterator[Job]) -> Refusal | None:
-    """Write what is watched until its end; why the conversation is over then."""
-    try:
-        async for message in _messages(jobs, watched):
-            await _until_free(line, jobs.settings.slow_reader_seconds)
-            line.write([message])
-        await _until_free(line, jobs.settings.slow_reader_seconds)
-    except TimeoutError:
-        line.abort()
-        return None
-    except GreenroomError as error:
-        return Refusal(CloseCode.TRY_AGAIN_LATER, ErrorFrame(code=error.code, message=str(error)))
-    return Refusal(CloseCode.FINISHED)
+class _Push:
+    """Writes what is watched to a line."""
 
+    def __init__(self, line: Line, app: Starlette, watcher: Watcher) -> None:
+        self._line = line
+        self._jobs: Jobs = app.state.jobs
+        self._frames = frames_of(app)
+        self._watcher = watcher
+        self._freed = asyncio.Event()
+        line.on_free = self._freed.set
 
-async def _messages(jobs: Jobs, watched: AsyncIterator[Job]) -> AsyncIterator[Outgoing]:
-    """Each job that comes, and a ping where none does for long."""
+    async def run(self) -> Refusal | None:
+        """Until there is nothing more to say, or nobody takes it; why the conversation is over then."""
+        try:
+            while (message := await self._next()) is not None:
+                await self._until_free()  # the hub may have said goodbye meanwhile
+                self._line.write([message])
+                await self._until_free()
+        except TimeoutError:
+            log.info("socket_too_slow", seconds=self._jobs.settings.slow_reader_seconds)
+            self._line.abort()
+            return None
+        except GreenroomError as error:
+            return Refusal(CloseCode.TRY_AGAIN_LATER, ErrorFrame(code=error.code, message=str(error)))
+        return Refusal(CloseCode.FINISHED)
 
-    async def next_job() -> Job | None:
-        return await anext(watched, None)
+    async def _next(self) -> Outgoing | None:
+        """The next state, or a ping where none comes for long; None after the last one."""
+        now = self._jobs.clock.unix
+        try:
+            async with asyncio.timeout(HEARTBEAT_SECONDS):
+                job = await self._watcher.next()
+        except TimeoutError:
+            return Outgoing.of(Ping(at=timestamp(now())))
+        return None if job is None else self._frames.of(job, now())
 
-    upcoming = asyncio.create_task(next_job())
-    try:
-        while True:
-            await asyncio.wait((upcoming,), timeout=HEARTBEAT_SECONDS)
-            if not upcoming.done():
-                yield Outgoing.of(Ping(at=timestamp(jobs.clock.unix())))
-                continue
-            if (job := upcoming.result()) is None:
-                return
-            yield Outgoing.of(job_answer(job, jobs.clock.unix()))
-            upcoming = asyncio.create_task(next_job())
-    finally:
-        upcoming.cancel()
-        await asyncio.gather(upcoming, return_exceptions=True)
-
-
-async def _until_free(line: Line, seconds: float) -> None:
-    """Raises TimeoutError when the client takes nothing for so long."""
-    freed = asyncio.Event()
-    line.on_free = freed.set
-    if line.free:
-        return
-    async with asyncio.timeout(seconds):
-        await freed.wait()
+    async def _until_free(self) -> None:
+        """Raises TimeoutError when the client takes nothing for so long."""
+        self._freed.clear()
+        if not self._line.free:
+            async with asyncio.timeout(self._jobs.settings.slow_reader_seconds):
+                await self._freed.wait()

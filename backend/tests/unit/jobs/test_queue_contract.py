@@ -360,6 +360,14 @@ async def test_a_list_of_jobs_is_complete_without_what_they_are_to_read(queue: J
     assert (len(inputs), file) == (500, None)
 
 
+async def test_of_many_ids_those_of_jobs_are_known(queue: JobQueue) -> None:
+    for id_ in "12":
+        await queue.submit(job(id_), NOW)
+    asked = [str(number) for number in range(1200)]
+    assert set(await queue.known(asked)) == {"1", "2"}
+    assert set(await queue.known([])) == set()
+
+
 async def test_jobs_are_counted_by_state(queue: JobQueue) -> None:
     assert (await queue.counts()).oldest_pending_at is None
     for id_ in "12":

@@ -133,7 +133,7 @@ async def test_who_watches_all_sees_each_job_as_it_stands_and_what_changes(tmp_p
     async with desk.open() as jobs:
         first, _ = await jobs.submit(MODEL, ["one"])
         second, _ = await jobs.submit(MODEL, ["two"])
-        watching = jobs.watch_all()
+        watching = jobs.watch()
         assert [(await anext(watching)).id for _ in range(2)] == [first.id, second.id]
         await jobs.cancel(first.id)
         async with asyncio.timeout(10):

@@ -190,6 +190,19 @@ async def test_a_drain_spreads_the_reconnects_and_gives_up_lines_that_are_not_fr
     assert stuck.aborted
 
 
+async def test_who_speaks_on_a_line_of_his_own_is_counted_and_says_goodbye_with_all_others(stage: Stage) -> None:
+    quick, stuck = HeldLine(), HeldLine()
+    with stage.hub.visited(quick), stage.hub.visited(stuck):
+        assert len(stage.hub) == 2
+        await stage.publish()
+        assert quick.taken == [], "what is said there is not the hub's business"
+        stuck.free = False
+        await stage.hub.drain(5)
+    assert quick.kinds() == ["draining"]
+    assert stuck.aborted
+    assert len(stage.hub) == 0
+
+
 async def test_a_seat_is_free_again_when_it_was_left(tmp_path: Path) -> None:
     hub = Stage(tmp_path, max_connections=3, max_connections_per_address=2).hub
     with hub.seat("a"), hub.seat("a"):
