@@ -11,7 +11,7 @@ def main() -> None:
         from greenroom.engine.zygote_process import prestart
 
         prestart(sys.argv)
-    from greenroom.cli import run
+    from greenroom.cli.main import run
 
     sys.exit(run(sys.argv[1:]))
 

@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 
 from greenroom import server
-from greenroom.cli import run
+from greenroom.cli.main import run
 from greenroom.engine import local, processes, zygote
 from greenroom.web import hub
 

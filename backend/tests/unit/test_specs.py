@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from greenroom.cli import run
+from greenroom.cli.main import run
 from greenroom.settings import DEFAULT_SPEC, SENTIMENT_SPEC, load_settings
 from greenroom.specs import configured, replaced
 from greenroom.words import ModelSpec, RuntimeName, Task

@@ -8,7 +8,7 @@ import sys
 SERVE = """
 import sys
 import types
-from greenroom import cli
+from greenroom.cli import main
 looked = types.ModuleType("greenroom.server")
 def serve(app):
     import greenroom.app, structlog
@@ -18,7 +18,7 @@ def serve(app):
     return 0
 looked.serve = serve
 sys.modules["greenroom.server"] = looked
-sys.exit(cli.run(["serve"]))
+sys.exit(main.run(["serve"]))
 """
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from greenroom.cli import run
+from greenroom.cli.main import run
 from greenroom.testing import GreenroomServer
 from greenroom.testing.plugin import GreenroomServerFactory
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from greenroom import cli_jobs_submit, cli_jobs_watch
-from greenroom.cli import run
-from greenroom.cli_jobs import FORMATS, MAX_PRIORITY, STATES
-from greenroom.cli_jobs_table import print_jobs
-from greenroom.cli_jobs_watch import outcome, standing
+from greenroom.cli import jobs_submit, jobs_watch
+from greenroom.cli.jobs import FORMATS, MAX_PRIORITY, STATES
+from greenroom.cli.jobs_table import print_jobs
+from greenroom.cli.jobs_watch import outcome, standing
+from greenroom.cli.main import run
 from greenroom.jobs.formats import ResultFormat
 from greenroom.protocol import jobs as protocol
 from greenroom.protocol.jobs import JobAnswer
@@ -79,7 +79,7 @@ def test_lines_that_are_no_inputs_are_named_beside_the_answer(capsys: pytest.Cap
 
 
 def test_a_lost_answer_is_asked_for_again_under_the_same_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli_jobs_submit, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(jobs_submit, "AGAIN_SECONDS", 0.0)
     answers: list[Reply] = [dies, dies, says(job_answer(), 202)]
     with answering({"POST /jobs": lambda: answers.pop(0)()}) as server:
         assert run(["jobs", "submit", "a", "--url", server.url]) == 0
@@ -96,8 +96,8 @@ def test_two_submissions_have_keys_of_their_own_unless_one_is_given() -> None:
 def test_a_server_that_does_not_come_back_leaves_the_key_to_try_again_with(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli_jobs_submit, "AGAIN_SECONDS", 0.0)
-    monkeypatch.setattr(cli_jobs_submit, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(jobs_submit, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(jobs_submit, "PATIENCE_SECONDS", 0.0)
     with answering({"POST /jobs": dies}) as server:
         assert run(["jobs", "submit", "a", "--url", server.url]) == 3
     said = capsys.readouterr().err
@@ -246,7 +246,7 @@ def test_the_end_is_said_in_a_sentence(job: JobAnswer, sentence: str) -> None:
 def test_without_sockets_a_job_is_followed_by_asking_and_the_exit_status_is_its_end(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], state: str, status: int
 ) -> None:
-    monkeypatch.setattr(cli_jobs_watch, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(jobs_watch, "LOOK_SECONDS", 0.0)
     told = [job_answer(), job_answer(status="processing", progress=50), job_answer(status=state)]
     replies: dict[str, Reply] = {
         f"GET /jobs/{ID}": lambda: (200, told.pop(0).to_json()),
@@ -261,7 +261,7 @@ def test_without_sockets_a_job_is_followed_by_asking_and_the_exit_status_is_its_
 def test_a_server_that_dies_meanwhile_is_waited_for(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli_jobs_watch, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(jobs_watch, "LOOK_SECONDS", 0.0)
     told: list[Reply] = [says(job_answer()), dies, dies, says(job_answer(status="completed", done=10))]
     with answering({f"GET /jobs/{ID}": lambda: told.pop(0)(), f"GET /ws/jobs/{ID}": dies}) as server:
         assert run(["jobs", "watch", ID, "--url", server.url, "--json"]) == 0
@@ -271,8 +271,8 @@ def test_a_server_that_dies_meanwhile_is_waited_for(
 def test_a_server_that_stays_away_is_given_up_and_the_job_is_said_to_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli_jobs_watch, "LOOK_SECONDS", 0.0)
-    monkeypatch.setattr(cli_jobs_watch, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(jobs_watch, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(jobs_watch, "PATIENCE_SECONDS", 0.0)
     told: list[Reply] = [says(job_answer()), dies]
     with answering({f"GET /jobs/{ID}": lambda: told.pop(0)(), f"GET /ws/jobs/{ID}": dies}) as server:
         assert run(["jobs", "watch", ID, "--url", server.url]) == 3

@@ -14,9 +14,9 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from greenroom import cli_bars, cli_remote
-from greenroom.cli import run
-from greenroom.cli_remote import Remote, address_of
+from greenroom.cli import bars, remote
+from greenroom.cli.main import run
+from greenroom.cli.remote import Remote, address_of
 from greenroom.protocol.answers import (
     ClearAnswer,
     ModelsStatus,
@@ -222,7 +222,7 @@ def test_who_reads_no_further_is_told_no_more(option: list[str]) -> None:
 def test_a_model_that_has_to_be_loaded_first_is_waited_for(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli_remote, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(remote, "AGAIN_SECONDS", 0.01)
     loading = server_status(model_state(phase="loading", progress=40)).snapshot
     answers = [(425, loading.to_json()), (503, loading.to_json()), (200, ROLLED_BACK.to_json())]
     with answering({"POST /models/minilm/rollback": lambda: answers.pop(0)}) as server:
@@ -286,7 +286,7 @@ def watch(replies: dict[str, Reply], console: Console) -> list[str]:
     async def reload(url: str) -> None:
         async with Remote(url, TOKEN) as remote:
             order = remote.order(ReloadAnswer, "POST", "/models/reload", 30, name="minilm")
-            assert (await cli_bars.watched(remote, "minilm", order, console)).status == "reloaded"
+            assert (await bars.watched(remote, "minilm", order, console)).status == "reloaded"
 
     with answering(replies) as server:
         asyncio.run(reload(server.url))
@@ -310,7 +310,7 @@ def held_until(looks: int, standing: Message) -> dict[str, Reply]:
 
 
 def test_a_person_who_waits_sees_the_coming_version_advance(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli_bars, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(bars, "POLL_SECONDS", 0.01)
     written = io.StringIO()
     coming = server_status(model_state(target=("3", 45)))
     asked = watch(held_until(2, coming), Console(file=written, force_terminal=True, width=100))
@@ -334,4 +334,4 @@ def test_where_nobody_looks_nothing_is_asked_or_drawn() -> None:
     ],
 )
 def test_what_a_bar_says(make: Callable[[], object], doing: str, percent: int | None) -> None:
-    assert cli_bars.standing(make()) == cli_bars.Standing(doing, percent)  # type: ignore[arg-type]
+    assert bars.standing(make()) == bars.Standing(doing, percent)  # type: ignore[arg-type]

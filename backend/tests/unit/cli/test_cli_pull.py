@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from greenroom.cli import run
-from greenroom.cli_pull import Pulled, pull_all
+from greenroom.cli.main import run
+from greenroom.cli.pull import Pulled, pull_all
 from greenroom.protocol.snapshot import StageName
 from greenroom.sources.seam import Found, Report, Want
 from greenroom.words import GreenroomError, ModelFile, ModelSpec, ModelVersion, SourceUnreachableError

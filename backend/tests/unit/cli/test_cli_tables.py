@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from greenroom.cli_tables import print_models
+from greenroom.cli.tables import print_models
 from greenroom.protocol.answers import ModelReport, ModelsStatus, RefusedVersion
 from greenroom.protocol.snapshot import ModelError
 from greenroom.words import ErrorCode

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from greenroom.cli import run
+from greenroom.cli.main import run
 from greenroom.training.sheet import read_sheet
 
 ROWS = "".join(f"good {number},yes\nbad {number},no\n" for number in range(12))

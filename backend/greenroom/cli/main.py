@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from greenroom.cli_jobs import add_jobs
-from greenroom.cli_models import add_models
-from greenroom.cli_train import add_train
+from greenroom.cli.jobs import add_jobs
+from greenroom.cli.models import add_models
+from greenroom.cli.train import add_train
 from greenroom.words import ConfigError
 
 DEFAULT_APP = "greenroom:create_app"

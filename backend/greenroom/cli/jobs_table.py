@@ -1,0 +1,66 @@
+"""The table of `greenroom jobs list`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pydantic import RootModel
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from greenroom.cli.tables import PIPED_COLUMNS, PipeConsole
+from greenroom.protocol.jobs import JobAnswer
+from greenroom.words import JobState
+
+_COLOURS = {JobState.COMPLETED: "green", JobState.FAILED: "red", JobState.CANCELLED: "yellow"}
+SHOWN_ERROR_CHARACTERS = 200
+
+
+class JobList(RootModel[list[JobAnswer]]):
+    """What `GET /jobs` answers."""
+
+
+def print_jobs(jobs: Sequence[JobAnswer], skipped: int, total: int, console: Console | None = None) -> None:
+    """A row for each job; `skipped` stand before the first one, and `total` there are."""
+    console = console or PipeConsole()
+    if not console.is_terminal:
+        console.width = PIPED_COLUMNS
+    if not jobs:
+        console.print("There are none." if not total else f"There are {total}, and none of them here.", markup=False)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("ID", "STATUS", "MODEL"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("DONE", justify="right", no_wrap=True)
+    table.add_column("CREATED", no_wrap=True)
+    table.add_column("REMARK", overflow="fold")
+    for job in jobs:
+        table.add_row(*_row(job))
+    console.print(table)
+    if total > len(jobs):
+        console.print(f"{skipped + 1} to {skipped + len(jobs)} of {total}.", markup=False, highlight=False)
+
+
+def _row(job: JobAnswer) -> Iterator[str]:
+    yield escape(job.job_uuid)
+    yield f"[{_COLOURS.get(job.status, 'cyan')}]{job.status}[/]"
+    yield escape(job.model)
+    yield f"{job.done} of {job.total}"
+    yield escape(job.created_at.partition(".")[0].replace("T", " ") + "Z")
+    yield escape("; ".join(_remarks(job)))
+
+
+def _remarks(job: JobAnswer) -> Iterator[str]:
+    if job.result_label is not None:
+        yield job.result_label if job.result_score is None else f"{job.result_label} ({job.result_score:.2f})"
+    if job.cancelling:
+        yield "ends at its next chunk"
+    elif job.estimated_seconds is not None:
+        yield f"about {job.estimated_seconds} s left"
+    if job.error is not None:
+        yield job.error.message[:SHOWN_ERROR_CHARACTERS]
+    if job.retry_at is not None:
+        yield f"tried again at {job.retry_at}"
+    if job.bad_line_count:
+        yield f"{job.bad_line_count} bad line{'' if job.bad_line_count == 1 else 's'}"
