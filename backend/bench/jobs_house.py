@@ -107,14 +107,13 @@ class House:
                     process.control.auto(0.0)
 
     def strike(self, victim: Victim, number: int) -> None:
-        """Kill one of its kind, the `number`-th in turn; a stopped worker wakes up again in here."""
-        workers: Sequence[Process] = self.workers or self.servers
-        crowd = self.servers if victim in ("server", "host") else workers
-        struck = crowd[number % len(crowd)]
+        """Kill one of its kind that is at work, else the `number`-th; a stopped worker wakes up again in here."""
+        crowd: Sequence[Process] = self.servers if victim in ("server", "host") else self.workers or self.servers
+        crowd = [*crowd[number % len(crowd) :], *crowd[: number % len(crowd)]]
         if victim == "server" and self.workers:
-            struck.kill()  # it works on no job
+            crowd[0].kill()  # it works on no job
             return
-        self._await_work(struck)
+        struck = self._at_work(crowd)
         if victim == "host":
             self._kill_host()
         elif victim == "stopped worker":
@@ -122,14 +121,16 @@ class House:
         else:
             struck.kill()
 
-    def _await_work(self, process: Process) -> None:
-        """Until it has a job in hand, if there is one in time."""
+    def _at_work(self, crowd: Sequence[Process]) -> Process:
+        """The first that has a job in hand, or of all if none has in time."""
         limit = time.monotonic() + IN_HAND_WITHIN_SECONDS
-        while not self.ledger.held_by(process.pid):
-            if time.monotonic() > limit:
-                return
+        while time.monotonic() < limit:
+            for process in crowd:
+                if self.ledger.held_by(process.pid):
+                    self.at_work += 1
+                    return process
             time.sleep(0.002)
-        self.at_work += 1
+        return crowd[0]
 
     def _stand_still(self, worker: Process) -> None:
         worker.send_signal(signal.SIGSTOP)
