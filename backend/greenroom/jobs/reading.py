@@ -15,16 +15,30 @@ from greenroom.errors import FileMissingError
 from greenroom.jobs.seam import Chunk, Claim
 
 
-async def parts(claim: Claim, inputs_each: int) -> AsyncIterator[tuple[int, Sequence[Any]]]:
-    """The place of each part's first input in the job, and the inputs. Raises FileMissingError."""
-    done = claim.job.done
-    if claim.file is None:
-        for start in range(done, claim.job.total, inputs_each):
-            yield start, claim.inputs[start : start + inputs_each]
-        return
-    with await asyncio.to_thread(_opened, claim.file) as lines:
-        for start in range(done, claim.job.total, inputs_each):
-            yield start, await asyncio.to_thread(_read, lines, inputs_each, done if start == done else 0)
+class Reader:
+    """Reads a claim's inputs when their turn has come, however many jobs are claimed. `close` it."""
+
+    def __init__(self, claim: Claim) -> None:
+        self._claim = claim
+        self._lines: IO[bytes] | None = None
+        self._next = 0
+        """Place in the job of the next line."""
+        self._turn = asyncio.Lock()
+
+    async def read(self, start: int, count: int) -> Sequence[Any]:
+        """`count` inputs from that place on, not before those of an earlier call. Raises FileMissingError."""
+        if self._claim.file is None:
+            return self._claim.inputs[start : start + count]
+        async with self._turn:
+            if self._lines is None:
+                self._lines = await asyncio.to_thread(_opened, self._claim.file)
+            inputs = await asyncio.to_thread(_read, self._lines, count, start - self._next)
+            self._next = start + count
+            return inputs
+
+    def close(self) -> None:
+        if self._lines is not None:
+            self._lines.close()
 
 
 async def beside(

@@ -18,7 +18,7 @@ from greenroom.clock import Clock
 from greenroom.errors import InvalidInputError, JobsUnavailableError, OverloadedError
 from greenroom.jobs.outcome import Row, row_of_fault, rows_of
 from greenroom.jobs.places import Places
-from greenroom.jobs.reading import parts
+from greenroom.jobs.reading import Reader
 from greenroom.jobs.seam import Chunk, Claim, Job, JobQueue
 from greenroom.serving.greenroom import Embedded, Greenroom, Predicted
 from greenroom.words import Task
@@ -45,7 +45,9 @@ class Run:
         self._greenroom = greenroom
         self._clock = clock
         self._places = places
+        self._inputs = Reader(claim)
         self._stopping = False
+        self._saved_at = clock.monotonic()
 
     def stop(self) -> None:
         self._stopping = True
@@ -58,10 +60,10 @@ class Run:
         ahead: deque[asyncio.Task[Chunk]] = deque()
         job = self._claim.job
         try:
-            async for start, inputs in parts(self._claim, CHUNK_INPUTS):
+            for start in range(job.done, job.total, CHUNK_INPUTS):
                 if self._stopping:
                     break
-                ahead.append(asyncio.create_task(self._chunk(start, inputs)))
+                ahead.append(asyncio.create_task(self._chunk(start, min(CHUNK_INPUTS, job.total - start))))
                 if len(ahead) == CHUNKS_AHEAD:
                     job = await self._save(await ahead.popleft())
             while ahead:
@@ -71,13 +73,17 @@ class Run:
             for chunk in ahead:
                 chunk.cancel()
             await asyncio.gather(*ahead, return_exceptions=True)
+            self._inputs.close()
 
     async def _save(self, chunk: Chunk) -> Job:
-        return await kept(lambda: self._queue.save(self._claim, chunk, self._clock.unix()), self._clock)
+        now = self._clock.monotonic()
+        seconds, self._saved_at = now - self._saved_at, now
+        return await kept(lambda: self._queue.save(self._claim, chunk, self._clock.unix(), seconds), self._clock)
 
-    async def _chunk(self, start: int, inputs: Sequence[Any]) -> Chunk:
-        async with self._places.taken(len(inputs), self._claim.job.priority):
-            rows, version = await self._rows(inputs)
+    async def _chunk(self, start: int, count: int) -> Chunk:
+        """Its inputs are read no earlier than they can go to the model."""
+        async with self._places.taken(count, self._claim.job.priority):
+            rows, version = await self._rows(await self._inputs.read(start, count))
         return Chunk(start, tuple(rows), version)
 
     async def _rows(self, inputs: Sequence[Any]) -> tuple[list[Row], str]:

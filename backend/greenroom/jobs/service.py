@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,6 +17,7 @@ from greenroom.errors import JobsUnavailableError
 from greenroom.jobs.housekeeping import Housekeeping
 from greenroom.jobs.lives import life
 from greenroom.jobs.opening import open_queue
+from greenroom.jobs.overflow import overflow
 from greenroom.jobs.seam import BadLine, Counts, Job, JobQueue, JobState, NewJob
 from greenroom.jobs.watching import Watcher, Watching
 from greenroom.jobs.worker import Worker
@@ -90,7 +92,14 @@ class Jobs:
             file=file, bad_lines=tuple(bad_lines), priority=priority, key=key, fingerprint=fingerprint,
             bad_line_count=len(bad_lines) if bad_line_count is None else bad_line_count,
         )  # fmt: skip
-        return await (await self.queue()).submit(new, self.clock.unix())
+        queue = await self.queue()
+        async with overflow(self.folder, new.id, new.inputs) as written:
+            if written is not None:
+                new = replace(new, inputs=(), file=written)
+            job, is_new = await queue.submit(new, self.clock.unix())
+        if written is not None and not is_new:
+            await asyncio.to_thread(written.unlink, missing_ok=True)
+        return job, is_new
 
     async def cancel(self, id_: str) -> Job:
         """Raises JobNotFoundError, JobEndedError, JobsUnavailableError."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import hashlib
 import os
 import time
@@ -23,11 +22,11 @@ from typing import BinaryIO
 from starlette.applications import Starlette
 from starlette.requests import Request
 
-from greenroom.errors import JobsUnavailableError
+from greenroom.jobs.disk import disk_troubles, put_in_place
 from greenroom.jobs.inputs import FileKind, Inputs, Wanted
 from greenroom.jobs.lines import UnreadableFileError
 from greenroom.jobs.lives import hold
-from greenroom.jobs.room import RETRY_SECONDS, Room
+from greenroom.jobs.room import Room
 from greenroom.jobs.service import new_id
 from greenroom.settings import Settings
 from greenroom.web.bodies import declared_bytes, receive_body
@@ -90,7 +89,7 @@ async def upload_from(request: Request) -> AsyncIterator[Upload]:
     uploads, upload = uploads_of(request.app), Upload(request)
     with uploads.place(address_of(request)):
         try:
-            with _disk_troubles():
+            with disk_troubles():
                 await asyncio.to_thread(upload.open)
             yield upload
         finally:
@@ -155,7 +154,7 @@ class Upload:
             if len(buffer) >= BUFFER_BYTES:
                 await self._write(buffer)
 
-        with _disk_troubles():
+        with disk_troubles():
             await self._uploads.room.require(min(declared_bytes(self._request), most))
             await receive_body(self._request, take, most + spare_bytes, seconds, too_large)
             await self._write(buffer)
@@ -178,7 +177,7 @@ class Upload:
         """Find the inputs in it. Raises PayloadTooLargeError, and InvalidInputError for a file without any; its faults
         are the first bad lines."""
         inputs = Inputs(kind, wanted)
-        with _disk_troubles():
+        with disk_troubles():
             async with self._uploads.reading:
                 await asyncio.to_thread(self._rewrite, inputs)
         _require_some(inputs)
@@ -209,8 +208,8 @@ class Upload:
 
     async def keep(self) -> None:
         """Put it where it stays, for good."""
-        with _disk_troubles():
-            await asyncio.to_thread(_put_in_place, self._made, self.file)
+        with disk_troubles():
+            await asyncio.to_thread(put_in_place, self._made, self.file)
         self._kept_bytes = self._made_bytes
 
     async def drop(self) -> None:
@@ -227,28 +226,7 @@ def _require_some(inputs: Inputs) -> None:
     raise InvalidInputError(f"{detail} {faults[0].detail}" if faults else detail, faults or (InputFault("", detail),))
 
 
-def _put_in_place(made: Path, file: Path) -> None:
-    made.rename(file)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # or the name may be lost where the content is not
-    finally:
-        os.close(folder)
-
-
 def _remove(*files: Path) -> None:
     for file in files:
         with contextlib.suppress(OSError):
             file.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _disk_troubles() -> Iterator[None]:
-    """A disk that takes no file is a temporary trouble of ours."""
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        why = "The disk is full." if full else "The file cannot be written here."
-        detail = f"{why} Nothing was accepted; the server's operator can help."
-        raise JobsUnavailableError(detail, RETRY_SECONDS) from error
