@@ -9,12 +9,12 @@ from greenroom.protocol.base import timestamp
 from greenroom.protocol.jobs import MAX_BAD_LINES, JobAnswer, JobError, JobLine
 
 
-def job_answer(job: Job, now: float) -> JobAnswer:
-    """`job` as a client sees it at `now`, in unix seconds."""
+def job_answer(job: Job) -> JobAnswer:
+    """`job` as a client sees it, whenever that is: the same bytes over HTTP and in a frame."""
     return JobAnswer(
         job_uuid=job.id, status=job.state, model=job.model, model_version=job.version,
         result_label=job.label, result_score=job.score, progress=_progress(job), total=job.total, done=job.done,
-        estimated_seconds=_estimate(job, now), attempts=job.attempts, created_at=timestamp(job.created_at),
+        estimated_seconds=_estimate(job), attempts=job.attempts, created_at=timestamp(job.created_at),
         started_at=_when(job.started_at), finished_at=_when(job.finished_at), retry_at=_when(job.retry_at),
         cancelling=job.cancelling,
         error=JobError(code=job.fault.code, message=job.fault.message) if job.fault else None,
@@ -29,11 +29,11 @@ def _progress(job: Job) -> int:
     return min(99, 100 * job.done // job.total) if job.total else 0
 
 
-def _estimate(job: Job, now: float) -> int | None:
-    """A job that was interrupted counts the interruption: it may well be interrupted again."""
-    if job.is_terminal or job.started_at is None or not job.done or now <= job.started_at:
+def _estimate(job: Job) -> int | None:
+    """By the time that went into what is done, which no clock that is set and no pause makes longer."""
+    if job.is_terminal or not job.done or not job.worked_seconds:
         return None
-    return max(1, math.ceil((job.total - job.done) * (now - job.started_at) / job.done))
+    return max(1, math.ceil((job.total - job.done) * job.worked_seconds / job.done))
 
 
 def _when(at: float | None) -> str | None:

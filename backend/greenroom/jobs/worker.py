@@ -53,6 +53,8 @@ class Worker:
         self._metrics = greenroom.metrics
         self._name = name
         self._places = Places(CHUNKS_AHEAD * CHUNK_INPUTS)
+        self._held_at = 0.0
+        """When the leases were prolonged last, by the clock that they go by."""
         self._more = False
         """Whether the last claim left something behind, as far as is known."""
         self._running: dict[asyncio.Task[None], tuple[Claim, Run]] = {}
@@ -90,6 +92,8 @@ class Worker:
         if free <= 0:
             return ()
         models: Sequence[str] = [name for name in self._greenroom.keepers if self._greenroom.is_ready(name)]
+        if now >= self._held_at + LEASE_SECONDS:  # the clock was set forward: they have run out, and are our own
+            await self._heartbeat()
         if not self._more:
             models = await self._worth_claiming(now, models)
         claims = await self._queue.claim(self._name, free, LEASE_SECONDS, now, models) if models else ()
@@ -109,7 +113,7 @@ class Worker:
 
     def _start(self, claim: Claim, now: float) -> None:
         if claim.job.started_at == now:
-            self._metrics.job_begun(now - claim.job.created_at)
+            self._metrics.job_begun(max(0.0, now - claim.job.created_at))
         run = Run(claim, self._queue, self._greenroom, self._clock, self._places)
         task = asyncio.create_task(self._work(claim, run), name=f"job {claim.job.id}")
         self._running[task] = (claim, run)
@@ -129,7 +133,7 @@ class Worker:
             log.info("job_cancelled", job=claim.job.id)
         else:
             if job.is_terminal:
-                self._metrics.job_ended(job.state, (job.finished_at or 0.0) - (job.started_at or 0.0))
+                self._metrics.job_ended(job.state, max(0.0, (job.finished_at or 0.0) - (job.started_at or 0.0)))
 
     async def _outcome(self, claim: Claim, run: Run) -> Job:
         """The job as it stands when the claim is over. Raises LeaseLostError, JobCancelledError."""
@@ -164,20 +168,20 @@ class Worker:
         """Prolong the leases; drop what somebody else has by now."""
         while True:
             await self._clock.sleep(LEASE_SECONDS / 3)
-            running = dict(self._running)
-            if not running:
-                continue
-            try:
-                held = await self._queue.heartbeat(
-                    [claim for claim, _ in running.values()], LEASE_SECONDS, self._clock.unix()
-                )
-            except JobsUnavailableError:
-                continue
-            fences = {(claim.job.id, claim.fence) for claim in held}
-            for task, (claim, _) in running.items():
-                if (claim.job.id, claim.fence) not in fences and not task.done():
-                    task.cancel()
-                    self._lease_lost(claim)
+            with contextlib.suppress(JobsUnavailableError):  # said by the store already
+                await self._heartbeat()
+
+    async def _heartbeat(self) -> None:
+        """Raises JobsUnavailableError."""
+        running, now = dict(self._running), self._clock.unix()
+        claims = [claim for claim, _ in running.values()]
+        held = await self._queue.heartbeat(claims, LEASE_SECONDS, now) if claims else ()
+        self._held_at = now
+        fences = {(claim.job.id, claim.fence) for claim in held}
+        for task, (claim, _) in running.items():
+            if (claim.job.id, claim.fence) not in fences and not task.done() and not task.cancelling():
+                task.cancel()
+                self._lease_lost(claim)
 
     async def _reason_to_look(self, seen: int, rounds: int) -> None:
         reasons = [

@@ -36,6 +36,10 @@ class StandingClock:
         """How many tasks wait for this clock."""
         return sum(not sleeper.done() for _, _, sleeper in self._sleepers)
 
+    def step(self, seconds: float) -> None:
+        """Set `unix()` forward, or back, as a machine's clock is set; `monotonic()` and sleepers feel nothing."""
+        self._unix_start += seconds
+
     async def sleep(self, seconds: float) -> None:
         """Wait until the clock has been moved by `seconds`; 0 or less gives other tasks one turn."""
         if seconds <= 0:

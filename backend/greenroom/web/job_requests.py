@@ -80,7 +80,7 @@ def accepted_answer(request: Request, job: Job, preferred: bool = False) -> Resp
     headers = {**NO_STORE, "location": f"{base_of(request.scope)}/jobs/{job.id}"}
     if preferred:
         headers["preference-applied"] = "respond-async"
-    return json_answer(job_answer(job, jobs_of(request).clock.unix()), 202, headers)
+    return json_answer(job_answer(job), 202, headers)
 
 
 async def submit_from(request: Request) -> Job:

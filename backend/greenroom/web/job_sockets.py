@@ -8,7 +8,6 @@ off. A frame is made once for all who get it."""
 from __future__ import annotations
 
 import asyncio
-import time
 
 import structlog
 from starlette.applications import Starlette
@@ -30,8 +29,6 @@ from greenroom.words import GreenroomError
 
 MAX_FRAMES = 256
 """Kept for others who are to get them."""
-FRAME_SECONDS = 1.0
-"""How old one may be: its estimate was made with it."""
 
 log = structlog.get_logger("greenroom.web")
 
@@ -40,14 +37,14 @@ class Frames:
     """The last frames made, by job."""
 
     def __init__(self) -> None:
-        self._made: dict[str, tuple[int, float, Outgoing]] = {}
+        self._made: dict[str, tuple[int, Outgoing]] = {}
 
-    def of(self, job: Job, unix_now: float) -> Outgoing:
-        changes, made_at, frame = self._made.get(job.id, (-1, 0.0, None))
-        if frame is None or changes != job.changes or time.monotonic() - made_at > FRAME_SECONDS:
-            frame = Outgoing.of(job_answer(job, unix_now))
+    def of(self, job: Job) -> Outgoing:
+        changes, frame = self._made.get(job.id, (-1, None))
+        if frame is None or changes != job.changes:
+            frame = Outgoing.of(job_answer(job))
             self._made.pop(job.id, None)
-            self._made[job.id] = (job.changes, time.monotonic(), frame)
+            self._made[job.id] = (job.changes, frame)
             if len(self._made) > MAX_FRAMES:
                 del self._made[next(iter(self._made))]
         return frame
@@ -138,13 +135,12 @@ class _Push:
 
     async def _next(self) -> Outgoing | None:
         """The next state, or a ping where none comes for long; None after the last one."""
-        now = self._jobs.clock.unix
         try:
             async with asyncio.timeout(HEARTBEAT_SECONDS):
                 job = await self._watcher.next()
         except TimeoutError:
-            return Outgoing.of(Ping(at=timestamp(now())))
-        return None if job is None else self._frames.of(job, now())
+            return Outgoing.of(Ping(at=timestamp(self._jobs.clock.unix())))
+        return None if job is None else self._frames.of(job)
 
     async def _until_free(self) -> None:
         """Raises TimeoutError when the client takes nothing for so long."""

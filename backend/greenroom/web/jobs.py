@@ -97,7 +97,7 @@ async def list_jobs(request: Request) -> Response:
     skip, limit = _number(request, "skip", 0, 0, MAX_SKIP), _number(request, "limit", PAGE, 1, MAX_PAGE)
     jobs = jobs_of(request)
     page = await (await jobs.queue()).page(skip, limit, _states(request))
-    answers = (job_answer(job, jobs.clock.unix()).to_json() for job in page.jobs)
+    answers = (job_answer(job).to_json() for job in page.jobs)
     headers = {**NO_STORE, "x-total-count": str(page.total)}
     if links := _links(request, skip, limit, page.total):
         headers["link"] = links
@@ -150,7 +150,7 @@ async def cancel_job(request: Request) -> Response:
 
 
 def _answer(request: Request, job: Job, status: int = 200) -> Response:
-    return json_answer(job_answer(job, jobs_of(request).clock.unix()), status, NO_STORE)
+    return json_answer(job_answer(job), status, NO_STORE)
 
 
 async def _begun(answered: AsyncIterator[Answered]) -> AsyncIterator[Answered]:

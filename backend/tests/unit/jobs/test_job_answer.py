@@ -16,12 +16,12 @@ from greenroom.protocol.jobs import MAX_BAD_LINES
 NOW = 1_800_000_000.0
 HALF_DONE = Job(
     id="1", model="sentiment", state=JobState.PROCESSING, total=200, done=50, attempts=0, priority=0,
-    created_at=NOW - 40, started_at=NOW - 10,
+    created_at=NOW - 40, started_at=NOW - 10, worked_seconds=10.0,
 )  # fmt: skip
 
 
 def answer(**changes: Any) -> dict[str, Any]:
-    made: dict[str, Any] = job_answer(replace(HALF_DONE, **changes), NOW).model_dump(mode="json")
+    made: dict[str, Any] = job_answer(replace(HALF_DONE, **changes)).model_dump(mode="json")
     return made
 
 
@@ -30,12 +30,16 @@ def test_what_is_left_takes_as_long_for_each_as_what_is_done_took() -> None:
     assert answer(done=199)["estimated_seconds"] == 1
 
 
+def test_an_estimate_does_not_hang_on_a_clock_that_may_be_set() -> None:
+    for started_at in (NOW - 3610, NOW + 3600, None):
+        assert answer(started_at=started_at)["estimated_seconds"] == 30
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"done": 0},
-        {"started_at": None},
-        {"started_at": NOW + 5},
+        {"worked_seconds": 0.0},
         {"state": JobState.CANCELLED},
         {"state": JobState.COMPLETED, "done": 200},
     ],

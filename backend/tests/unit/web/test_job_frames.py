@@ -106,17 +106,15 @@ async def test_a_watch_that_ends_before_its_time_says_why(tmp_path: Path) -> Non
     assert refusal.error.code == "job-not-found"
 
 
-async def test_a_state_is_written_once_for_all_who_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_state_is_written_once_for_all_who_get_it() -> None:
     frames = Frames()
-    first = frames.of(A_JOB, NOW)
-    assert frames.of(A_JOB, NOW + 0.1) is first
-    assert frames.of(replace(A_JOB, changes=1), NOW) is not first
-    monkeypatch.setattr(job_sockets, "FRAME_SECONDS", -1)
-    assert frames.of(replace(A_JOB, changes=1), NOW) is not frames.of(replace(A_JOB, changes=1), NOW)
+    first = frames.of(A_JOB)
+    assert frames.of(replace(A_JOB)) is first
+    assert frames.of(replace(A_JOB, changes=1)) is not first
 
 
 async def test_frames_are_kept_in_a_bounded_number() -> None:
     frames = Frames()
     for number in range(3 * MAX_FRAMES):
-        frames.of(replace(A_JOB, id=str(number)), NOW)
+        frames.of(replace(A_JOB, id=str(number)))
     assert len(frames._made) == MAX_FRAMES
