@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, bindparam, delete, desc, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, desc, func, insert, or_, select, tuple_, update
 from sqlmodel import Session
 
 from greenroom.errors import (
@@ -58,11 +58,33 @@ _CHANGED = (
     select(*WITHOUT_INPUTS).where(_mark > tuple_(bindparam("change"), bindparam("number")))
     .order_by(JOBS.c.change, JOBS.c.number).limit(bindparam("most"))
 )  # fmt: skip
-_NEXT_MODEL = (
-    select(JOBS.c.model).where(JOBS.c.state == bindparam("in"), JOBS.c.model > bindparam("after"))
-    .order_by(JOBS.c.model).limit(1)
-)  # fmt: skip
 _PENDING = select(func.count()).select_from(JOBS).where(JOBS.c.state == JobState.PENDING)
+
+
+def _is_due(state: JobState) -> ColumnElement[bool]:
+    """`rules.is_due`."""
+    at = JOBS.c.lease_until if state is JobState.PROCESSING else JOBS.c.retry_at
+    return and_(JOBS.c.state == state, or_(at.is_(None), at <= bindparam("now"), at > bindparam("far")))
+
+
+def _models_due(state: JobState) -> Select[Any]:
+    """One step in the index for each model: a `distinct` would read the entry of every job."""
+    first = select(func.min(JOBS.c.model).label("model")).where(JOBS.c.state == state).cte(recursive=True)
+    later = select(func.min(JOBS.c.model)).where(JOBS.c.state == state, JOBS.c.model > first.c.model)
+    models = first.union_all(select(later.scalar_subquery()).where(first.c.model.is_not(None)))
+    due = select(JOBS.c.number).where(JOBS.c.model == models.c.model, _is_due(state))
+    return select(models.c.model).where(models.c.model.is_not(None), due.exists())
+
+
+def _due(state: JobState) -> Select[Any]:
+    mine = select(JOBS).where(JOBS.c.model == bindparam("of_model"), _is_due(state))
+    return mine.order_by(JOBS.c.rank, JOBS.c.number).limit(bindparam("most")).with_for_update(skip_locked=True)
+
+
+_CLAIMABLE = (JobState.PROCESSING, JobState.PENDING)
+"""What was begun first."""
+_MODELS_DUE = {state: _models_due(state) for state in _CLAIMABLE}
+_DUE = {state: _due(state) for state in _CLAIMABLE}
 
 
 class SqlQueue:
@@ -129,10 +151,7 @@ class SqlQueue:
 
     async def models_waiting(self, now: float) -> Collection[str]:
         def work(session: Session) -> Collection[str]:
-            return {
-                model for due in (_lease_says_nothing(now), _waits(now)) for model in _models(session, due.state)
-                if session.execute(select(JOBS.c.id).where(due.of(model)).limit(1)).first()
-            }  # fmt: skip
+            return {model for state in _CLAIMABLE for model in _models(session, state, now)}
 
         return await self._database.read(work)
 
@@ -286,10 +305,10 @@ class SqlQueue:
         """Those to look at first: what was begun, then by priority and age. Each model is asked for by itself, so that
         however many jobs wait for others, none of them is read."""
         found: list[Any] = []
-        for due in (_lease_says_nothing(now), _waits(now)):
-            for model in _models(session, due.state) if models is None else models:
-                wanted = select(JOBS).where(due.of(model)).order_by(JOBS.c.rank, JOBS.c.number).limit(limit)
-                found += session.execute(wanted.with_for_update(skip_locked=True)).mappings()
+        for state in _CLAIMABLE:
+            for model in _models(session, state, now) if models is None else models:
+                which = {"of_model": model, "most": limit} | _moments(state, now)
+                found += session.execute(_DUE[state], which).mappings()
         found.sort(key=lambda row: (row["rank"], row["state"] == JobState.PENDING, row["number"]))
         return [self._read(row, inputs_of(row)) for row in found[:limit]]
 
@@ -355,33 +374,15 @@ def _change(session: Session) -> int:
     return number
 
 
-@dataclass(frozen=True)
-class _Due:
-    """`rules.is_due` of jobs in one state."""
-
-    state: JobState
-    when: ColumnElement[bool]
-
-    def of(self, model: str) -> ColumnElement[bool]:
-        return and_(JOBS.c.state == self.state, JOBS.c.model == model, self.when)
+def _models(session: Session, state: JobState, now: float) -> Sequence[str]:
+    """Of the jobs in that state which are due."""
+    return session.execute(_MODELS_DUE[state], _moments(state, now)).scalars().all()
 
 
-def _waits(now: float) -> _Due:
-    at = JOBS.c.retry_at
-    return _Due(JobState.PENDING, or_(at.is_(None), at <= now, at > now + max(rules.RETRY_SECONDS)))
-
-
-def _lease_says_nothing(now: float) -> _Due:
-    until = JOBS.c.lease_until
-    return _Due(JobState.PROCESSING, or_(until <= now, until > now + rules.MAX_LEASE_SECONDS))
-
-
-def _models(session: Session, state: JobState) -> list[str]:
-    """Of all jobs in that state, by one step in the index for each: a `distinct` would read every entry."""
-    found: list[str] = []
-    while model := session.execute(_NEXT_MODEL, {"in": state, "after": found[-1] if found else ""}).scalar():
-        found.append(model)
-    return found
+def _moments(state: JobState, now: float) -> dict[str, float]:
+    """What `_is_due` goes by."""
+    longest = rules.MAX_LEASE_SECONDS if state is JobState.PROCESSING else max(rules.RETRY_SECONDS)
+    return {"now": now, "far": now + longest}
 
 
 def _chunks_after(session: Session, number: int, start: int) -> list[Chunk]:
