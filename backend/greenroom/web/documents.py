@@ -27,7 +27,7 @@ _REF = "#/components/schemas/{model}"
 _ADMIN = "adminToken"
 _ADMIN_MEANS = "GREENROOM_ADMIN_TOKEN of the server's settings. Only a header is read, never the address."
 _SERVER_FRAMES = (socket.Hello, InitState, socket.Event, socket.Ping, socket.Draining, socket.ErrorFrame)
-_JOB_FRAMES = (JobAnswer, socket.Ping, socket.ErrorFrame)
+_JOB_FRAMES = (JobAnswer, socket.Ping, socket.Draining, socket.ErrorFrame)
 _PARTS = {"client_id": "1-64 of A-Z a-z 0-9 _ -; a label for logs.", "id": "The job's `job_uuid`."}
 
 
