@@ -53,8 +53,6 @@ class Worker:
         self._metrics = greenroom.metrics
         self._name = name
         self._places = Places(CHUNKS_AHEAD * CHUNK_INPUTS)
-        self._held_at = 0.0
-        """When the leases were prolonged last, by the clock that they go by."""
         self._more = False
         """Whether the last claim left something behind, as far as is known."""
         self._running: dict[asyncio.Task[None], tuple[Claim, Run]] = {}
@@ -92,8 +90,8 @@ class Worker:
         if free <= 0:
             return ()
         models: Sequence[str] = [name for name in self._greenroom.keepers if self._greenroom.is_ready(name)]
-        if now >= self._held_at + LEASE_SECONDS:  # the clock was set forward: they have run out, and are our own
-            await self._heartbeat()
+        if any(claim.lease_until <= now for claim, _ in self._running.values()):
+            await self._heartbeat()  # the clock was set forward: what has run out is our own
         if not self._more:
             models = await self._worth_claiming(now, models)
         claims = await self._queue.claim(self._name, free, LEASE_SECONDS, now, models) if models else ()
@@ -176,10 +174,13 @@ class Worker:
         running, now = dict(self._running), self._clock.unix()
         claims = [claim for claim, _ in running.values()]
         held = await self._queue.heartbeat(claims, LEASE_SECONDS, now) if claims else ()
-        self._held_at = now
-        fences = {(claim.job.id, claim.fence) for claim in held}
-        for task, (claim, _) in running.items():
-            if (claim.job.id, claim.fence) not in fences and not task.done() and not task.cancelling():
+        still_ours = {(claim.job.id, claim.fence): claim for claim in held}
+        for task, (claim, run) in running.items():
+            if task.done() or task.cancelling():
+                continue
+            if (claim.job.id, claim.fence) in still_ours:
+                self._running[task] = (still_ours[claim.job.id, claim.fence], run)
+            else:
                 task.cancel()
                 self._lease_lost(claim)
 

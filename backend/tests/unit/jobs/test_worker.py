@@ -195,6 +195,34 @@ async def test_a_worker_that_works_keeps_its_lease_for_as_long_as_it_takes(shift
         assert (await shift.ended()).attempts == 0
 
 
+async def test_a_clock_set_forward_while_a_claim_is_on_its_way_takes_nothing_from_who_claimed(
+    shift: Shift, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, claimed, way_back = shift.queue.claim, asyncio.Event(), asyncio.Event()
+
+    async def slow(*arguments: Any) -> Any:
+        claims = await claim(*arguments)
+        claimed.set()
+        await way_back.wait()
+        return claims
+
+    async with shift.ready():
+        shift.house.model.gate.close()
+        monkeypatch.setattr(shift.queue, "claim", slow)
+        await shift.submit("text")
+        await claimed.wait()
+        shift.house.clock.step(3600)
+        await shift.house.clock.advance(LEASE_SECONDS / 3)
+        way_back.set()
+        await shift.house.held(1)
+        await shift.submit("another", id_="2")
+        await shift.in_state(JobState.PROCESSING, "2")
+        assert (await shift.queue.get("1")).attempts == 0
+        shift.house.model.gate.open()
+        assert (await shift.ended()).attempts == 0
+    assert shift.house.greenroom.metrics.job_leases_lost == 0
+
+
 async def test_a_running_job_that_is_cancelled_ends_with_its_chunk(shift: Shift) -> None:
     async with shift.ready():
         shift.house.model.gate.close()
