@@ -21,14 +21,19 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 
+_NEW = ".new"
+"""Of a file that is not held yet."""
+
+
 @contextlib.contextmanager
 def life(folder: Path) -> Iterator[str]:
     """Live; the worker's name, which no other one has or will have."""
     name = f"{socket.gethostname()[:64]}-{os.getpid()}-{secrets.token_hex(4)}"
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name
-    with path.open("w") as file:
+    path, new = folder / name, folder / f"{name}{_NEW}"
+    with new.open("w") as file:
         hold(file)
+        new.rename(path)  # not before: a look in between would find it free, and its worker dead
         try:
             yield name
         finally:
@@ -37,7 +42,7 @@ def life(folder: Path) -> Iterator[str]:
 
 def ended(folder: Path) -> list[str]:
     """Names of the workers whose processes are gone. `forget` them once their jobs are free."""
-    return [path.name for path in sorted(folder.glob("*")) if is_free(path)]
+    return [path.name for path in sorted(folder.glob("*")) if path.suffix != _NEW and is_free(path)]
 
 
 def forget(folder: Path, names: list[str]) -> None:

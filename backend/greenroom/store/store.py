@@ -114,6 +114,9 @@ class Store:
             except GreenroomError as error:
                 self._trouble = error
                 log.error("store_unavailable", reason=str(error), next_try_seconds=REOPEN_SECONDS)
+            except Exception:
+                self._trouble = JobsUnavailableError("The database cannot be opened; the server's log says why.")
+                log.exception("store_broke", next_try_seconds=REOPEN_SECONDS)
             self._turn.set()
             self._turn = asyncio.Event()
             if self._database is None:

@@ -7,8 +7,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO, Any
 
-from greenroom.jobs.lives import ended, forget, life
+import pytest
+
+from greenroom.jobs import lives
+from greenroom.jobs.lives import ended, forget, hold, life
 
 LIVE = """
 import sys
@@ -46,3 +50,15 @@ def test_a_worker_that_ended_in_order_leaves_nothing_behind(tmp_path: Path) -> N
         assert one != other
         assert ended(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_that_is_just_beginning_is_not_taken_for_dead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[str]] = []
+
+    def looked_at(file: IO[Any]) -> None:
+        seen.append(ended(tmp_path))
+        hold(file)
+
+    monkeypatch.setattr(lives, "hold", looked_at)
+    with life(tmp_path):
+        assert seen == [[]]

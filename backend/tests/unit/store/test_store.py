@@ -102,3 +102,19 @@ async def test_other_threads_take_their_usual_turns_once_it_is_open(tmp_path: Pa
     async with store(tmp_path).running() as asked:
         await asked.database()
     assert sys.getswitchinterval() == usual
+
+
+async def test_a_bug_while_it_opens_is_told_and_it_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(url: str) -> None:
+        raise RuntimeError(url)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_opened", broken)
+        async with store(tmp_path).running() as asked:
+            with pytest.raises(JobsUnavailableError, match="log says why"):
+                await asked.database()
+            patch.undo()
+            monkeypatch.setattr(module, "REOPEN_SECONDS", 0.01)
+            await once_opened(asked)
