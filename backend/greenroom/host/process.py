@@ -18,6 +18,9 @@ SPINS = "2000"
 """How often a core that waits for another one within a pass looks before it sleeps. OpenMP's own 300 000 burn 7 ms of
 processor time on the machine of `docs/performance.md`, these less than 0.1 ms; when another program took the other core
 away in mid-pass, throughput was seen to fall to a fortieth."""
+SHAPES = "64"
+"""Of how many shapes of a batch PyTorch and oneDNN remember how to compute them. Theirs are 1024 each, and with batches
+of all lengths and sizes a host grew by a gigabyte before it had seen so many; at 64 it took no longer."""
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",  # numpy's BLAS would start its threads at import: a fork does not carry them
     "HF_HUB_OFFLINE": "1",  # a version is complete on disk; nothing here may ask the network
@@ -31,6 +34,8 @@ def prepare_environment() -> None:
     os.environ.update(_ENVIRONMENT)
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
+    for variable in ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"):
+        os.environ.setdefault(variable, SHAPES)
 
 
 def offer_to_oom_killer() -> None:
