@@ -26,7 +26,7 @@ def main(server: str) -> None:
         wait_until_ready(http)
 
         print("2. One text, answered at once")
-        answer = predict(http, REVIEWS[0])
+        answer = predict(http, server, REVIEWS[0])
         print(f"   {answer['label']} ({answer['score']:.2f}), by {answer['model']} {answer['version']}")
 
         print("3. Many texts, as a job: it survives both of us")
@@ -61,12 +61,15 @@ def wait_until_ready(http: httpx.Client) -> None:
         pause(response, deadline)
 
 
-def predict(http: httpx.Client, text: str) -> dict[str, Any]:
+def predict(http: httpx.Client, server: str, text: str) -> dict[str, Any]:
     """A model that is not in memory yet answers 425 (or 503) with `x-should-retry` and says in Retry-After when to
-    come back. `Prefer: wait` lets the server hold the call for some seconds instead, which saves most of that."""
+    come back. `Prefer: wait` lets the server hold the call for some seconds instead, which saves most of that. Where
+    the operator has set USE_BACKGROUND_INFERENCE, each call gets a job (202) instead of its answer."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         response = http.post("/predict", json={"text": text}, headers={"prefer": "wait=10"})
+        if response.status_code == httpx.codes.ACCEPTED:
+            return answer_of(follow(http, server, response.json()))
         if response.is_success:
             answer: dict[str, Any] = response.json()
             return answer
@@ -74,6 +77,14 @@ def predict(http: httpx.Client, text: str) -> dict[str, Any]:
             sys.exit(f"   {reason(response)}")
         print(f"   Not yet: {reason(response)}")
         pause(response, deadline)
+
+
+def answer_of(job: dict[str, Any]) -> dict[str, Any]:
+    """A job of one text has what came out in itself."""
+    if job["result_label"] is None:
+        sys.exit(f"   The job {job['status']}: {(job['error'] or {}).get('message', 'its results say why')}")
+    named = {"label": "result_label", "score": "result_score", "model": "model", "version": "model_version"}
+    return {name: job[member] for name, member in named.items()}
 
 
 def submit(http: httpx.Client, texts: list[str]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -44,6 +45,17 @@ def test_it_waits_predicts_submits_follows_and_shows_results(server: GreenroomSe
     assert [line.rpartition(":")[0] for line in lines[-3:]] == [
         "   'What a lovely day.'", "   'I want my money back.'", "   'It arrived on Tuesday.'",
     ]  # fmt: skip
+
+
+def test_where_every_prediction_is_a_job_it_follows_that_one_too(tmp_path: Path) -> None:
+    """`USE_BACKGROUND_INFERENCE`: a 202 comes where an answer is expected."""
+    (tmp_path / "greenroom.toml").write_text(f'[models.mood]\nsource = "path:{tmp_path}"\ntask = "classify"\n')
+    with GreenroomServer(folder=tmp_path, environment={"USE_BACKGROUND_INFERENCE": "true"}) as server:
+        server.control.auto(0.0)
+        with started(server) as example:
+            said, _ = example.communicate(timeout=PATIENCE_SECONDS)
+    assert example.returncode == 0, said
+    assert re.search(r"   completed: 1 of 1\n   \w+ \(\d\.\d\d\), by mood \w", said), said
 
 
 def test_a_call_that_is_told_to_come_back_does_so(tmp_path: Path) -> None:
