@@ -21,6 +21,8 @@ export interface FollowOptions {
   signal?: AbortSignal | undefined;
   /** Without a word from the server for so long it gives up, with the reason of its last look. Default: 10 minutes. */
   patienceMs?: number | undefined;
+  /** The server is not heard of just now: why the latest look failed. `null` once it is heard again. */
+  onTrouble?: ((reason: unknown) => void) | undefined;
 }
 
 export interface FollowPlan {
@@ -38,14 +40,16 @@ const LONGEST_DRAIN_MS = 60_000;
 export function follow(
   connection: Connection,
   plan: FollowPlan,
-  { signal, patienceMs = PATIENCE_MS }: FollowOptions,
+  { signal, patienceMs = PATIENCE_MS, onTrouble }: FollowOptions,
 ): Following {
   const { timers, page } = connection.seams;
   const slots = createJobSlots();
   let lastProblem: unknown = new DOMException("The server was not heard of in time.", "TimeoutError");
   let patience: unknown;
+  const tellTrouble = onceEach(onTrouble);
 
   function heard(): void {
+    tellTrouble(null);
     timers.clear(patience);
     patience = timers.set(() => end(lastProblem), patienceMs);
   }
@@ -57,7 +61,8 @@ export function follow(
     },
     onFailure(error) {
       lastProblem = error;
-      if (!isTemporary(error)) end(error);
+      if (isTemporary(error)) tellTrouble(error);
+      else end(error);
     },
   });
   const line = createJobLine(connection, plan.socketPath, {
@@ -93,6 +98,16 @@ export function follow(
   line.open();
   if (signal?.aborted) onAbort();
   return { next: slots.next, stop };
+}
+
+/** The beginning of a trouble and its end, and nothing between them. */
+function onceEach(tell: FollowOptions["onTrouble"]): (reason: unknown) => void {
+  let isTroubled = false;
+  return (reason) => {
+    if (isTroubled === (reason !== null)) return;
+    isTroubled = !isTroubled;
+    tell?.(reason);
+  };
 }
 
 /** `GET` again and again, at the pace of the link's own polls. */

@@ -368,6 +368,20 @@ describe("following a job", () => {
     expect(world.time.pending()).toBe(0);
   });
 
+  test("says once that the server is not heard of, and once that it is again", async () => {
+    const told: unknown[] = [];
+    const { world } = followed({ onTrouble: (reason: unknown) => told.push(reason) });
+    world.answer = lost;
+    await settle();
+    world.socket().say(at(1));
+    world.socket().drop(1006);
+    await world.time.advance(3_000);
+    expect(told).toEqual([expect.any(TypeError)]);
+    world.answer = () => Response.json(at(2));
+    await world.time.advance(8_000);
+    expect(told).toEqual([expect.any(TypeError), null]);
+  });
+
   test("what the page shows again is looked at at once", async () => {
     const { world } = followed();
     world.answer = () => Response.json(at(1));
