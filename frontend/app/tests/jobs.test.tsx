@@ -201,6 +201,52 @@ test("a server that cannot be reached is said, and looked at again", async () =>
   expect(jobCard(COMPLETED).getByText("Completed")).toBeTruthy();
 });
 
+test("a server that goes away is said within seconds, the countdown stops, and both mend by themselves", async () => {
+  const { server, world, advance, tellJob } = await openJobs({ jobs: [PROCESSING] });
+  await tellJob(PROCESSING);
+  server.answer = () => Promise.reject(new TypeError("network"));
+  for (const socket of world.sockets) socket.drop(1006);
+  await advance(3_000);
+  expect(
+    screen.getByText(/^The server cannot be reached just now. What you see is what was known/),
+  ).toBeTruthy();
+  expect(jobCard(PROCESSING).getByText("640 of 2,000")).toBeTruthy();
+  expect(jobCard(PROCESSING).getByText("Running").dataset.tone).toBe("quiet");
+  server.answer = () => null;
+  server.jobs = [{ ...PROCESSING, done: 660 }];
+  await advance(8_000);
+  expect(screen.queryByText(/cannot be reached/)).toBeNull();
+  expect(jobCard(PROCESSING).getByText(/^660 of 2,000 · about \d sec left$/)).toBeTruthy();
+});
+
+test("what came of an order while the server was away is said until it is back", async () => {
+  const { server, world, advance } = await openJobs({ jobs: [PROCESSING] });
+  server.answer = () => Promise.reject(new TypeError("network"));
+  for (const socket of world.sockets) socket.drop(1006);
+  fireEvent.click(jobCard(PROCESSING).getByRole("button", { name: /^Cancel/ }));
+  await advance(30_000);
+  expect(jobCard(PROCESSING).getByText("The server cannot be reached just now.")).toBeTruthy();
+  server.answer = () => null;
+  await advance(10_000);
+  expect(jobCard(PROCESSING).queryByText("The server cannot be reached just now.")).toBeNull();
+});
+
+test("what was said of a new job goes with what it says", async () => {
+  const { server, advance, tellJob } = await openJobs({
+    answer: ({ method }) => (method === "POST" ? Response.json(PENDING, { status: 202 }) : null),
+  });
+  server.jobs = [PENDING];
+  write("a");
+  start();
+  await advance(100);
+  const said = () => screen.getByText(/^Accepted as/).textContent;
+  expect(said()).toBe("Accepted as Job 0b6ad1f4. Waits for its turn. You may leave this page.");
+  await tellJob(PROCESSING);
+  expect(said()).toBe("Accepted as Job 0b6ad1f4. You may leave this page.");
+  await tellJob({ ...COMPLETED, job_uuid: PENDING.job_uuid });
+  expect(said()).toBe("Accepted as Job 0b6ad1f4.");
+});
+
 test("the list is filtered by state on the server, and turned page by page", async () => {
   const { server, calls, advance } = await openJobs({ jobs: [COMPLETED] });
   server.total = 23;

@@ -12,22 +12,25 @@ import { capitalised, counted, duration, nameOf, number, percent, STATES, waitOf
 interface JobCardProps {
   job: JobAnswer;
   model: KnownModel | undefined;
+  /** The server cannot be reached: this is what was known before. */
+  isAway: boolean;
   onChange(job: JobAnswer): void;
 }
 
-export function JobCard({ job, model, onChange }: JobCardProps) {
+export function JobCard({ job, model, isAway, onChange }: JobCardProps) {
   const heading = useId();
   const results = useId();
   const [isOpen, setIsOpen] = useState(false);
   const hasResults = isTerminal(job) && job.done > 0;
   return (
     <article className="panel model job" aria-labelledby={heading}>
-      <Head job={job} headingId={heading} />
-      {!isTerminal(job) && <Underway job={job} model={model} />}
+      <Head job={job} headingId={heading} isAway={isAway} />
+      {!isTerminal(job) && <Underway job={job} model={model} isAway={isAway} />}
       {job.error !== null && <Failure job={job} />}
       <BadLines lines={job.bad_lines} count={job.bad_line_count} />
       <JobOrders
         job={job}
+        isAway={isAway}
         onChange={onChange}
         {...(hasResults && { results: { id: results, isOpen, toggle: () => setIsOpen(!isOpen) } })}
       />
@@ -36,12 +39,12 @@ export function JobCard({ job, model, onChange }: JobCardProps) {
   );
 }
 
-function Head({ job, headingId }: { job: JobAnswer; headingId: string }) {
+function Head({ job, headingId, isAway }: Pick<JobCardProps, "job" | "isAway"> & { headingId: string }) {
   const { label, tone } = STATES[job.status];
   return (
     <header className="model-head">
       <h3 id={headingId}>{nameOf(job)}</h3>
-      <span className="chip" data-tone={tone}>
+      <span className="chip" data-tone={isAway && tone === "busy" ? "quiet" : tone}>
         {job.cancelling ? "Being cancelled" : label}
       </span>
       {job.result_label !== null && (
@@ -68,8 +71,8 @@ function Head({ job, headingId }: { job: JobAnswer; headingId: string }) {
   );
 }
 
-function Underway({ job, model }: Pick<JobCardProps, "job" | "model">) {
-  const seconds = useSecondsLeft(job);
+function Underway({ job, model, isAway }: Pick<JobCardProps, "job" | "model" | "isAway">) {
+  const seconds = useSecondsLeft(job, isAway);
   const isWaiting = job.status === "pending";
   const left = !isWaiting && seconds !== null && `about ${duration(seconds)} left`;
   const amount = `${number(job.done)} of ${number(job.total)}`;

@@ -39,7 +39,12 @@ export function JobList({ jobs, models }: JobListProps) {
       <ul className="models">
         {page?.jobs.map((job) => (
           <li key={job.job_uuid}>
-            <JobCard job={job} model={models.get(job.model)} onChange={jobs.update} />
+            <JobCard
+              job={job}
+              model={models.get(job.model)}
+              isAway={problem !== null}
+              onChange={jobs.update}
+            />
           </li>
         ))}
       </ul>

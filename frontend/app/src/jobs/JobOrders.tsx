@@ -7,6 +7,7 @@ import { nameOf } from "./words";
 
 interface JobOrdersProps {
   job: JobAnswer;
+  isAway: boolean;
   onChange(job: JobAnswer): void;
   results?: { id: string; isOpen: boolean; toggle(): void };
 }
@@ -14,8 +15,8 @@ interface JobOrdersProps {
 const FORMATS = { csv: "CSV", json: "JSON", jsonl: "JSON Lines" } as const;
 
 /** What a person can ask of one job. */
-export function JobOrders({ job, onChange, results }: JobOrdersProps) {
-  const { isBusy, problem, give } = useOrder(onChange);
+export function JobOrders({ job, isAway, onChange, results }: JobOrdersProps) {
+  const { isBusy, problem, give } = useOrder(onChange, `${job.status} ${isAway}`);
   const place = useFocusKept(job);
   const handle = jobOf(useGreenroom(), job.job_uuid);
   const whose = <span className="off-screen">{nameOf(job)}</span>;
@@ -86,10 +87,12 @@ function useFocusKept({ status, cancelling }: JobAnswer) {
   return place;
 }
 
-/** One at a time: a press while another order is under way does nothing. */
-function useOrder(onChange: (job: JobAnswer) => void) {
+/** One at a time: a press while another order is under way does nothing. What came of it holds for this standing. */
+function useOrder(onChange: (job: JobAnswer) => void, standing: string) {
   const [isBusy, setIsBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: in another standing it says nothing.
+  useEffect(() => setProblem(null), [standing]);
   async function run(order: () => Promise<JobAnswer>) {
     setIsBusy(true);
     setProblem(null);

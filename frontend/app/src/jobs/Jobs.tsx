@@ -16,7 +16,7 @@ export function Jobs() {
           Texts by the thousand: hand them over, leave if you like, and come back for the results. Nothing
           accepted is lost.
         </p>
-        <NewJob models={models} onAccepted={jobs.showFirst} />
+        <NewJob models={models} jobs={jobs.page?.jobs ?? []} onAccepted={jobs.showFirst} />
         <JobList jobs={jobs} models={models} />
       </main>
     </>

@@ -1,4 +1,5 @@
 import type { JobAnswer } from "@greenroom/client";
+import { isTerminal } from "@greenroom/client/jobs";
 import { type DragEvent, type FormEvent, useId, useState } from "react";
 import { useDraft } from "../draft";
 import { FileField } from "./FileField";
@@ -8,11 +9,13 @@ import { bytes, counted, nameOf, percent, waitOf } from "./words";
 
 interface NewJobProps {
   models: ReadonlyMap<string, KnownModel>;
+  /** Those that the list shows, as they stand now. */
+  jobs: readonly JobAnswer[];
   onAccepted(job: JobAnswer): void;
 }
 
 /** Texts or a file, and for which model. */
-export function NewJob({ models, onAccepted }: NewJobProps) {
+export function NewJob({ models, jobs, onAccepted }: NewJobProps) {
   const [text, setText] = useDraft("jobs");
   const [file, setFile] = useState<File | null>(null);
   const [column, setColumn] = useState("");
@@ -82,7 +85,12 @@ export function NewJob({ models, onAccepted }: NewJobProps) {
             Start the job
           </button>
         </div>
-        <Outcome {...submission} models={models} isFileGood={file === null || isAcceptable(file)} />
+        <Outcome
+          {...submission}
+          models={models}
+          jobs={jobs}
+          isFileGood={file === null || isAcceptable(file)}
+        />
       </form>
     </section>
   );
@@ -110,9 +118,10 @@ function ModelField({ model, models, onModel }: ModelFieldProps) {
   );
 }
 
-type OutcomeProps = ReturnType<typeof useSubmission> & Pick<NewJobProps, "models"> & { isFileGood: boolean };
+type OutcomeProps = ReturnType<typeof useSubmission> &
+  Pick<NewJobProps, "models" | "jobs"> & { isFileGood: boolean };
 
-function Outcome({ state, cancel, models, isFileGood }: OutcomeProps) {
+function Outcome({ state, cancel, models, jobs, isFileGood }: OutcomeProps) {
   const isLoading = [...models.values()].some(({ state }) => state.required && state.phase !== "ready");
   return (
     <>
@@ -120,7 +129,7 @@ function Outcome({ state, cancel, models, isFileGood }: OutcomeProps) {
         {state.kind === "idle" && isLoading && (
           <p className="notice">Models are still loading. Jobs are taken now, and begin by themselves.</p>
         )}
-        {state.kind === "accepted" && <p className="notice">{acceptedText(state.job, models)}</p>}
+        {state.kind === "accepted" && <p className="notice">{acceptedText(state.job, jobs, models)}</p>}
         {state.kind === "sending" && <p className="notice">Handing over…</p>}
       </div>
       {state.kind === "sending" && (
@@ -151,6 +160,10 @@ function Sent({ sentBytes, totalBytes }: { sentBytes: number; totalBytes: number
   );
 }
 
-function acceptedText(job: JobAnswer, models: NewJobProps["models"]): string {
-  return `Accepted as ${nameOf(job)}. ${waitOf(job.model, models.get(job.model))} You may leave this page.`;
+/** As far as it still holds. */
+function acceptedText(accepted: JobAnswer, jobs: NewJobProps["jobs"], models: NewJobProps["models"]): string {
+  const job = jobs.find(({ job_uuid }) => job_uuid === accepted.job_uuid);
+  const wait = job?.status === "pending" && waitOf(job.model, models.get(job.model));
+  const leave = !(job && isTerminal(job)) && "You may leave this page.";
+  return [`Accepted as ${nameOf(accepted)}.`, wait, leave].filter(Boolean).join(" ");
 }

@@ -12,7 +12,7 @@ const GATHER_MS = 300;
 export interface Jobs {
   /** `null` before the first look. */
   page: JobsPage | null;
-  /** Why the latest look brought nothing. */
+  /** Why nothing is heard of the server just now. */
   problem: string | null;
   /** For a voice: what has ended. */
   news: string;
@@ -39,7 +39,7 @@ export function useJobs(): Jobs {
   const [page, setPage] = useState<JobsPage | null>(null);
   const [news, setNews] = useState("");
   const lookAgain = useCallback(() => setPlace((before) => ({ ...before, turn: before.turn + 1 })), []);
-  const problem = useLook(place, setPage, lookAgain);
+  const problemOfLook = useLook(place, setPage, lookAgain);
   const lookSoon = useSoon(lookAgain);
   const shown = useRef(page);
   shown.current = page;
@@ -53,10 +53,10 @@ export function useJobs(): Jobs {
     if (known === undefined || (hasMoved && place.status !== undefined)) lookSoon();
   }
 
-  useWatch(update);
+  const trouble = useWatch(update, lookAgain);
   return {
     page,
-    problem,
+    problem: problemOfLook ?? trouble,
     news,
     status: place.status,
     skip: place.skip,
@@ -102,19 +102,28 @@ function useLook(
   return problem;
 }
 
-function useWatch(update: (job: JobAnswer) => void): void {
+/** Tells each change. Returns why the server is not heard of; once it is again, the list is looked at. */
+function useWatch(update: (job: JobAnswer) => void, lookAgain: () => void): string | null {
   const greenroom = useGreenroom();
+  const [trouble, setTrouble] = useState<string | null>(null);
   const latest = useRef(update);
   latest.current = update;
   useEffect(() => {
     const abort = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
+    function onTrouble(reason: unknown) {
+      setTrouble(reason === null ? null : problemOf(reason));
+      if (reason === null) lookAgain();
+    }
     async function watch() {
       try {
-        for await (const job of watchJobs(greenroom, { signal: abort.signal })) latest.current(job);
+        for await (const job of watchJobs(greenroom, { signal: abort.signal, onTrouble }))
+          latest.current(job);
       } catch {
-        // Its patience is over; the looks say what is wrong.
-        if (!abort.signal.aborted) timer = setTimeout(watch, LOOK_AGAIN_MS);
+        if (abort.signal.aborted) return;
+        // Its patience is over; the look says what is wrong.
+        onTrouble(null);
+        timer = setTimeout(watch, LOOK_AGAIN_MS);
       }
     }
     void watch();
@@ -122,7 +131,8 @@ function useWatch(update: (job: JobAnswer) => void): void {
       clearTimeout(timer);
       abort.abort();
     };
-  }, [greenroom]);
+  }, [greenroom, lookAgain]);
+  return trouble;
 }
 
 function useSoon(act: () => void): () => void {

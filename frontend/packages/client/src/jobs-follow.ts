@@ -44,14 +44,13 @@ export function follow(
 ): Following {
   const { timers, page } = connection.seams;
   const slots = createJobSlots();
-  let lastProblem: unknown = new DOMException("The server was not heard of in time.", "TimeoutError");
   let patience: unknown;
-  const tellTrouble = onceEach(onTrouble);
+  const trouble = createTrouble(onTrouble);
 
   function heard(): void {
-    tellTrouble(null);
+    trouble.tell(null);
     timers.clear(patience);
-    patience = timers.set(() => end(lastProblem), patienceMs);
+    patience = timers.set(() => end(trouble.latest()), patienceMs);
   }
 
   const looks = createLooks(connection, plan.look, {
@@ -60,8 +59,7 @@ export function follow(
       for (const job of jobs) slots.put(job);
     },
     onFailure(error) {
-      lastProblem = error;
-      if (isTemporary(error)) tellTrouble(error);
+      if (isTemporary(error)) trouble.tell(error);
       else end(error);
     },
   });
@@ -100,13 +98,18 @@ export function follow(
   return { next: slots.next, stop };
 }
 
-/** The beginning of a trouble and its end, and nothing between them. */
-function onceEach(tell: FollowOptions["onTrouble"]): (reason: unknown) => void {
-  let isTroubled = false;
-  return (reason) => {
-    if (isTroubled === (reason !== null)) return;
-    isTroubled = !isTroubled;
-    tell?.(reason);
+/** Its beginning and its end are told, and nothing between them. */
+function createTrouble(onTrouble: FollowOptions["onTrouble"]) {
+  let latest: unknown = new DOMException("The server was not heard of in time.", "TimeoutError");
+  let isTold = false;
+  return {
+    latest: () => latest,
+    tell(reason: unknown): void {
+      latest = reason ?? latest;
+      if (isTold === (reason !== null)) return;
+      isTold = !isTold;
+      onTrouble?.(reason);
+    },
   };
 }
 
