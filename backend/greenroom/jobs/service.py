@@ -15,7 +15,7 @@ import structlog
 from greenroom.clock import Clock, SystemClock
 from greenroom.errors import JobsUnavailableError
 from greenroom.jobs.housekeeping import Housekeeping
-from greenroom.jobs.lives import life
+from greenroom.jobs.lives import ended, life
 from greenroom.jobs.opening import open_queue
 from greenroom.jobs.overflow import overflow
 from greenroom.jobs.seam import BadLine, Counts, Job, JobQueue, JobState, NewJob
@@ -115,6 +115,10 @@ class Jobs:
         Raises JobsUnavailableError."""
         return Counts(dict.fromkeys(JobState, 0)) if self._queue is None else await self._queue.counts()
 
+    async def workers(self) -> int:
+        """How many live on this data folder, be it in this process or in another one."""
+        return await asyncio.to_thread(_living, self._workers)
+
     @contextlib.asynccontextmanager
     async def watching(self, id_: str | None = None) -> AsyncIterator[Watcher]:
         """One job until it has ended, or all for ever; see `jobs.watching`.
@@ -166,6 +170,10 @@ class Jobs:
             if self._queue is None:
                 self._queue = await asyncio.to_thread(open_queue, database, self.folder)
         return self._queue
+
+
+def _living(folder: Path) -> int:
+    return len({path.name for path in folder.glob("*") if path.suffix != ".new"}.difference(ended(folder)))
 
 
 def new_id() -> str:

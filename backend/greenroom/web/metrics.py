@@ -48,7 +48,8 @@ async def _standing(jobs: Jobs) -> Standing | None:
         return None
     oldest = counts.oldest_pending_at
     age = 0.0 if oldest is None else max(0.0, jobs.clock.unix() - oldest)
-    return Standing({str(state): count for state, count in counts.by_state.items()}, age)
+    by_state = {str(state): count for state, count in counts.by_state.items()}
+    return Standing(by_state, age, await jobs.workers())
 
 
 def exposition(greenroom: Greenroom, open_sockets: int, queue: Standing | None = None) -> bytes:
@@ -68,6 +69,8 @@ class Standing:
     by_state: Mapping[str, int]
     age_seconds: float
     """Of the oldest pending job."""
+    workers: int
+    """That live on the data folder."""
 
 
 class _Collector:
@@ -164,6 +167,10 @@ def _jobs(counted: Metrics, queue: Standing) -> Iterator[Metric]:
     yield _gauge(
         "greenroom_job_queue_age_seconds", "Age of the oldest pending job; 0: none.", (), {(): queue.age_seconds}
     )
+    yield _gauge(
+        "greenroom_job_workers", "Workers that live now, in this process and beside it; 0: pending jobs stay so.",
+        (), {(): queue.workers},
+    )  # fmt: skip
     yield _summary(
         "greenroom_job_wait_seconds", "Seconds from acceptance to the first claim.", (), {(): counted.job_waits}
     )

@@ -88,6 +88,7 @@ def test_what_became_of_jobs_is_on_the_page_and_what_waits(make_app: AppMaker) -
         >= {
             of("greenroom_jobs", state="pending"): 0,
             of("greenroom_job_queue_age_seconds"): 0,
+            of("greenroom_job_workers"): 0,
             of("greenroom_job_wait_seconds_sum"): 2.5,
             of("greenroom_job_run_seconds_count", state="completed"): 1,
             of("greenroom_job_faults_total", code="prediction-failed"): 1,
