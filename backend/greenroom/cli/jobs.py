@@ -159,6 +159,7 @@ async def _submit(remote: Remote, options: argparse.Namespace) -> int:
 
 
 async def _list(remote: Remote, options: argparse.Namespace) -> int:
+    from greenroom.cli.jobs_reasons import reasons
     from greenroom.cli.jobs_table import JobList, print_jobs
 
     query = {"skip": str(options.skip), "limit": str(options.limit)}
@@ -168,7 +169,8 @@ async def _list(remote: Remote, options: argparse.Namespace) -> int:
     if options.json:
         print(jobs.model_dump_json(indent=2))
     else:
-        print_jobs(jobs.root, options.skip, int(response.headers.get("x-total-count", len(jobs.root))))
+        total = int(response.headers.get("x-total-count", len(jobs.root)))
+        print_jobs(jobs.root, options.skip, total, reasons=await reasons(remote, jobs.root))
     return 0
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import RootModel
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from greenroom.cli.jobs_reasons import waits
 from greenroom.cli.tables import PIPED_COLUMNS, PipeConsole
 from greenroom.protocol.jobs import JobAnswer
 from greenroom.words import JobState
@@ -21,8 +22,15 @@ class JobList(RootModel[list[JobAnswer]]):
     """What `GET /jobs` answers."""
 
 
-def print_jobs(jobs: Sequence[JobAnswer], skipped: int, total: int, console: Console | None = None) -> None:
-    """A row for each job; `skipped` stand before the first one, and `total` there are."""
+def print_jobs(
+    jobs: Sequence[JobAnswer],
+    skipped: int,
+    total: int,
+    console: Console | None = None,
+    reasons: Mapping[str, str] | None = None,
+) -> None:
+    """A row for each job; `skipped` stand before the first one, and `total` there are. `reasons`: model → what its
+    waiting jobs wait for."""
     console = console or PipeConsole()
     if not console.is_terminal:
         console.width = PIPED_COLUMNS
@@ -36,22 +44,24 @@ def print_jobs(jobs: Sequence[JobAnswer], skipped: int, total: int, console: Con
     table.add_column("CREATED", no_wrap=True)
     table.add_column("REMARK", overflow="fold")
     for job in jobs:
-        table.add_row(*_row(job))
+        table.add_row(*_row(job, (reasons or {}).get(job.model) if waits(job) else None))
     console.print(table)
     if total > len(jobs):
         console.print(f"{skipped + 1} to {skipped + len(jobs)} of {total}.", markup=False, highlight=False)
 
 
-def _row(job: JobAnswer) -> Iterator[str]:
+def _row(job: JobAnswer, reason: str | None) -> Iterator[str]:
     yield escape(job.job_uuid)
     yield f"[{_COLOURS.get(job.status, 'cyan')}]{job.status}[/]"
     yield escape(job.model)
     yield f"{job.done} of {job.total}"
     yield escape(job.created_at.partition(".")[0].replace("T", " ") + "Z")
-    yield escape("; ".join(_remarks(job)))
+    yield escape("; ".join(_remarks(job, reason)))
 
 
-def _remarks(job: JobAnswer) -> Iterator[str]:
+def _remarks(job: JobAnswer, reason: str | None) -> Iterator[str]:
+    if reason:
+        yield reason
     if job.result_label is not None:
         yield job.result_label if job.result_score is None else f"{job.result_label} ({job.result_score:.2f})"
     if job.cancelling:

@@ -16,10 +16,12 @@ from urllib.parse import quote
 import msgspec
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from greenroom.cli.jobs_reasons import reasons_told
 from greenroom.cli.remote import NoServerError, Remote
 from greenroom.protocol.jobs import JobAnswer
 from greenroom.words import JobState
@@ -51,13 +53,24 @@ async def watched(
     if not as_json and console.is_terminal:
         return await _with_bar(remote, id_, now_known, console)
     said = ""
-    async for job in states(remote, id_):
-        now_known(job)
-        line = job.model_dump_json() if as_json else standing(job)
-        if line != said:
-            print(line, file=sys.stdout if as_json else sys.stderr, flush=True)
-        said = line
+    async with reasons_told(remote, _nobody if as_json else _on_a_line) as note:
+        async for job in states(remote, id_):
+            now_known(job)
+            note(job)
+            line = job.model_dump_json() if as_json else standing(job)
+            if line != said:
+                print(line, file=sys.stdout if as_json else sys.stderr, flush=True)
+            said = line
     return job
+
+
+def _on_a_line(reason: str) -> None:
+    if reason:
+        print(reason, file=sys.stderr, flush=True)
+
+
+def _nobody(reason: str) -> None:
+    """Programs ask for themselves: see `/status` and `/metrics`."""
 
 
 async def _with_bar(remote: Remote, id_: str, now_known: Callable[[JobAnswer], None], console: Console) -> JobAnswer:
@@ -67,9 +80,11 @@ async def _with_bar(remote: Remote, id_: str, now_known: Callable[[JobAnswer], N
     )  # fmt: skip
     with Progress(*columns, console=console, transient=True) as bars:
         bar = bars.add_task("looking", total=None, left="")
-        async for job in states(remote, id_):
-            now_known(job)
-            bars.update(bar, description=_doing(job), completed=job.done, total=job.total, left=_left(job))
+        async with reasons_told(remote, lambda reason: bars.update(bar, left=escape(reason))) as note:
+            async for job in states(remote, id_):
+                now_known(job)
+                note(job)
+                bars.update(bar, description=_doing(job), completed=job.done, total=job.total, left=_left(job))
     return job
 
 

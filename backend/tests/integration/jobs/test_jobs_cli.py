@@ -13,9 +13,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
-from greenroom.testing import GreenroomServer
+from greenroom.cli.jobs_reasons import NOBODY
+from greenroom.testing import GreenroomServer, GreenroomWorker
 
 PATIENCE_SECONDS = 60.0
 
@@ -86,6 +88,30 @@ def test_what_comes_on_stdin_is_a_file_and_wait_ends_with_its_outcome(server: Gr
     status, said, error = shell.run("submit", "-", "--type", "jsonl", "--wait", stdin='"a good day"\n{\n"a bad day"\n')
     assert (status, error.startswith("line 2 is no input: ")) == (0, True), error
     assert said.endswith(": completed, 2 of 2 have results.\n")
+
+
+def test_who_waits_is_told_that_the_model_has_failed(server: GreenroomServer, shell: Shell) -> None:
+    server.control.fail("The disk is full.")
+    with shell.start("submit", "a good day", "--wait") as waiting:
+        assert [first_line(waiting), first_line(waiting)] == [
+            "pending, 0 % of 1\n", "waits for mood, which has failed to load: The disk is full.\n",
+        ]  # fmt: skip
+        assert "which has failed to load" in shell.run("list")[1]
+        waiting.send_signal(signal.SIGINT)
+
+
+def test_who_waits_is_told_that_nobody_works(tmp_path: Path) -> None:
+    (tmp_path / "greenroom.toml").write_text(f'[models.mood]\nsource = "path:{tmp_path}"\ntask = "classify"\n')
+    with GreenroomServer(folder=tmp_path, environment={"GREENROOM_WORKER": "off"}) as server:
+        shell = Shell(server)
+        server.control.auto(0.0)
+        with shell.start("submit", "a good day", "--wait") as waiting:
+            assert [first_line(waiting), first_line(waiting)] == ["pending, 0 % of 1\n", f"{NOBODY}\n"]
+            with GreenroomWorker(folder=tmp_path):
+                assert "greenroom_job_workers 1.0" in httpx.get(f"{server.url}/metrics").text
+                _, error = waiting.communicate(timeout=PATIENCE_SECONDS)
+            assert waiting.returncode == 0, error
+        assert "greenroom_job_workers 0.0" in httpx.get(f"{server.url}/metrics").text
 
 
 def test_ctrl_c_leaves_the_job_running_and_says_so(server: GreenroomServer, shell: Shell) -> None:
