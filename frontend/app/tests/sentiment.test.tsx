@@ -1,4 +1,4 @@
-import type { PredictAnswer } from "@greenroom/client";
+import type { JobAnswer, PredictAnswer } from "@greenroom/client";
 import { act, cleanup, fireEvent, screen } from "@testing-library/react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { example, expectAccessible, HELLO, snapshot, stillStage } from "../../packages/react/tests/world";
@@ -11,6 +11,7 @@ const NEGATIVE: PredictAnswer = {
   score: 0.9,
   results: [{ label: "negative", score: 0.9, scores: { negative: 0.9, neutral: 0.06, positive: 0.04 } }],
 };
+const JOB = example("job-answer-processing") as JobAnswer;
 const UNKNOWN = {
   type: "/problems/unknown-model",
   title: "x",
@@ -120,6 +121,73 @@ test("a failure says why, and the same text can be asked again", async () => {
   await advance(10);
   expect(screen.getByText("Positive", { selector: ".verdict-label" })).toBeTruthy();
   expect(screen.queryByRole("alert")).toBeNull();
+});
+
+/** A server with `USE_BACKGROUND_INFERENCE=true`. */
+function openInBackground(rows: object[]) {
+  const all = open();
+  const { world } = all;
+  world.answer = (url, init) => {
+    if (url.includes("/results")) return new Response(rows.map((row) => JSON.stringify(row)).join("\n"));
+    return Response.json(JOB, {
+      status: init?.method === "DELETE" ? 202 : url.endsWith("/predict") ? 202 : 200,
+    });
+  };
+  const tellJob = (state: Partial<JobAnswer>) =>
+    act(async () => world.sockets.find(({ url }) => url.includes("/ws/jobs/"))?.say({ ...JOB, ...state }));
+  const orders = () => world.calls.map(({ url, init }) => `${init?.method ?? "GET"} ${url}`);
+  return { ...all, tellJob, orders };
+}
+
+test("a text that the server makes a job of is read once the job has ended", async () => {
+  const { world, write, advance, tellJob, orders } = openInBackground([
+    { index: 0, label: "negative", score: 0.9, scores: { negative: 0.9, neutral: 0.1 }, truncated: true },
+  ]);
+  write("I hate it");
+  await advance(TYPING_PAUSE_MS);
+  expect(screen.getByText("Reading…")).toBeTruthy();
+  const link = world.sockets.find(({ url }) => !url.includes("/ws/jobs/"));
+  await act(async () => [HELLO, sentimentIs("loading", 1)].map((message) => link?.say(message)));
+  expect(screen.getByText(/Your text is read by itself as soon as it is ready/)).toBeTruthy();
+  await tellJob({ status: "completed", model_version: "3" });
+  await advance(100);
+  expect(screen.queryByRole("alert")).toBeNull();
+  expect(screen.getByText("Negative", { selector: ".verdict-label" })).toBeTruthy();
+  expect(screen.getAllByRole("meter")).toHaveLength(2);
+  expect(screen.getByText(/the end was left out/)).toBeTruthy();
+  expect(screen.getByText(/Read by sentiment, version 3/)).toBeTruthy();
+  expect(orders().some((order) => order.startsWith("DELETE"))).toBe(false);
+});
+
+test("a job that is read no more, for a newer text is there, is cancelled", async () => {
+  const { write, advance, orders } = openInBackground([]);
+  write("I hate it");
+  await advance(TYPING_PAUSE_MS);
+  write("I hate it, truly");
+  await advance(TYPING_PAUSE_MS);
+  expect(orders()).toContain(`DELETE http://here/jobs/${JOB.job_uuid}`);
+});
+
+test.each([
+  [
+    { status: "failed", error: { code: "x", message: "The worker ended." } } as const,
+    [],
+    "The worker ended.",
+  ],
+  [{ status: "cancelled" } as const, [], "The job of this text was cancelled."],
+  [
+    { status: "completed" } as const,
+    [{ index: 0, error: { code: "invalid-input", message: "No letters." } }],
+    "No letters.",
+  ],
+])("a job that brings no reading says why", async (end, rows, reason) => {
+  const { write, advance, tellJob } = openInBackground([...rows]);
+  write("I hate it");
+  await advance(TYPING_PAUSE_MS);
+  await tellJob(end);
+  await advance(100);
+  expect(screen.getByRole("alert").textContent).toBe(reason);
+  expect(screen.getByRole("button", { name: "Ask again" })).toBeTruthy();
 });
 
 test("a server without the model says so plainly", async () => {

@@ -11,7 +11,7 @@ interface NoticeProps {
 
 /** What stands between the text and its answer. */
 export function Notice({ state, isKnown, hasAnswer, onAskAgain }: NoticeProps) {
-  const waiting = useWaitingText();
+  const waiting = useWaitingText(state.kind === "asking" && state.isJob === true);
   if (!isKnown)
     return (
       <p role="alert" className="notice bad">
@@ -40,11 +40,12 @@ export function Notice({ state, isKnown, hasAnswer, onAskAgain }: NoticeProps) {
 }
 
 /** `null` unless the text waits for something other than its turn. */
-function useWaitingText(): string | null {
+function useWaitingText(isJob: boolean): string | null {
   const view = useModelReadiness([MODEL]);
   const { requests } = useRequestQueue();
   const isWaiting = requests.some(({ label, state }) => label === READING_LABEL && state === "waiting");
-  return isWaiting ? waitingText(view) : null;
+  const isLoading = view.snapshot !== null && !view.ready;
+  return isWaiting || (isJob && isLoading) ? waitingText(view) : null;
 }
 
 function waitingText({ link, phase, ready, retryInSeconds }: ReadinessView): string {

@@ -1,8 +1,16 @@
-import { CallError, type PredictAnswer, predict, QueueError } from "@greenroom/client";
+import {
+  AcceptedError,
+  CallError,
+  type Greenroom,
+  type PredictAnswer,
+  predict,
+  QueueError,
+} from "@greenroom/client";
 import { useGreenroom } from "@greenroom/react";
 import { useEffect, useState } from "react";
 import { detailOf } from "../usePreview";
 import { useSettled } from "../useSettled";
+import { readingOfJob } from "./jobReading";
 
 export const MODEL = "sentiment";
 /** In the list of waiting requests, and how the page knows its own there. */
@@ -12,8 +20,8 @@ const TYPING_PAUSE_MS = 300;
 export type ReadingState =
   /** Nothing to read. */
   | { kind: "idle" }
-  /** Written, waiting or under way. */
-  | { kind: "asking" }
+  /** Written, waiting or under way; as a job, if the server answers nothing at once. */
+  | { kind: "asking"; isJob?: true }
   | { kind: "answered" }
   | { kind: "cancelled" }
   | { kind: "failed"; detail: string };
@@ -48,8 +56,7 @@ export function useReading(text: string) {
     const abort = new AbortController();
     const tell = (state: ReadingState) => !abort.signal.aborted && setOutcome({ text: settled, state });
     tell(ASKING);
-    const options = { label: READING_LABEL, signal: abort.signal };
-    predict(greenroom, { text: settled, model: MODEL }, options).then(
+    read(greenroom, settled, abort.signal, () => tell({ kind: "asking", isJob: true })).then(
       (answer) => {
         if (abort.signal.aborted) return;
         setReading({ text: settled, answer });
@@ -62,6 +69,21 @@ export function useReading(text: string) {
 
   const state = text === "" ? IDLE : outcome.text === text ? outcome.state : ASKING;
   return { state, reading: text === "" ? null : reading, askAgain: () => setAttempt(attempt + 1) };
+}
+
+async function read(
+  greenroom: Greenroom,
+  text: string,
+  signal: AbortSignal,
+  onJob: () => void,
+): Promise<PredictAnswer> {
+  try {
+    return await predict(greenroom, { text, model: MODEL }, { label: READING_LABEL, signal });
+  } catch (error) {
+    if (!(error instanceof AcceptedError)) throw error;
+    onJob();
+    return await readingOfJob(greenroom, error.job.job_uuid, signal);
+  }
 }
 
 function failure(error: unknown): ReadingState {

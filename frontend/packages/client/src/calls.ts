@@ -1,8 +1,9 @@
-import { isRecord, parseJson } from "./messages.ts";
+import { asJob, isRecord, parseJson } from "./messages.ts";
 import type {
   Embedding,
   EmbeddingsAnswer,
   EmbeddingsRequest,
+  JobAnswer,
   PredictAnswer,
   PredictRequest,
   ProblemFault,
@@ -42,7 +43,7 @@ export type PredictCall = Omit<PredictRequest, "inputs"> & {
 
 /**
  * `POST /predict`: a text, several texts, or for a tabular model rows (column name → value). Rejects with a
- * `CallError`, also where the server made a job of it (status 202), or as the caller's `fetch` does.
+ * `CallError`, as the caller's `fetch` does, or with an `AcceptedError` where the server made a job of it.
  */
 export function predict(caller: Caller, request: PredictCall, options?: CallOptions): Promise<PredictAnswer> {
   return post(caller, "/predict", request, options);
@@ -114,6 +115,17 @@ export class CallError extends Error {
   }
 }
 
+/** The server made a job of the call (202): `job(caller, error.job.job_uuid)` of `@greenroom/client/jobs` follows it. */
+export class AcceptedError extends CallError {
+  readonly job: JobAnswer;
+
+  constructor(response: Response, job: JobAnswer) {
+    super(response, { detail: `The server has made a job of it: ${job.job_uuid}.` });
+    this.name = "AcceptedError";
+    this.job = job;
+  }
+}
+
 async function post<Answer>(
   caller: Caller,
   path: string,
@@ -131,6 +143,8 @@ async function post<Answer>(
     body: JSON.stringify(request),
   });
   const body = parseJson(await response.text());
+  const job = response.status === 202 ? asJob(body) : null;
+  if (job !== null) throw new AcceptedError(response, job);
   if (response.status !== 200 || body === null) throw new CallError(response, body);
   return body as Answer;
 }

@@ -1,6 +1,7 @@
 /** The Greenroom protocol for browsers: one line to the server, one store of snapshots, one queue of requests. */
 export { browserSeams } from "./browser.ts";
 export {
+  AcceptedError,
   CallError,
   type Caller,
   type CallOptions,

@@ -2,7 +2,7 @@ import { pollDelay, reconnectDelay, reconnectLaterDelay } from "./delays.ts";
 import { type Connection, isTemporary } from "./jobs-call.ts";
 import { createJobSlots } from "./jobs-slots.ts";
 import { closeVerdict } from "./line.ts";
-import { isRecord, parseJson } from "./messages.ts";
+import { asJob, isRecord, parseJson } from "./messages.ts";
 import { type JobAnswer, SUBPROTOCOL } from "./protocol.gen.ts";
 import type { Socket } from "./seams.ts";
 
@@ -238,10 +238,4 @@ function createJobLine(
   }
 
   return { open, close, hurry: () => isWaiting && open() };
-}
-
-function asJob(message: unknown): JobAnswer | null {
-  if (!isRecord(message)) return null;
-  const isJob = typeof message.job_uuid === "string" && typeof message.status === "string";
-  return isJob ? (message as unknown as JobAnswer) : null;
 }

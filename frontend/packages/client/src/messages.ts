@@ -1,4 +1,4 @@
-import type { Draining, ErrorFrame, Event, Hello, InitState, Ping } from "./protocol.gen.ts";
+import type { Draining, ErrorFrame, Event, Hello, InitState, JobAnswer, Ping } from "./protocol.gen.ts";
 
 export type ServerMessage = Hello | InitState | Event | Ping | Draining | ErrorFrame;
 
@@ -23,6 +23,13 @@ export function asSnapshot(value: unknown): InitState | null {
     Array.isArray(value.models) &&
     Array.isArray(value.scope);
   return complete ? (value as unknown as InitState) : null;
+}
+
+/** A job, as a frame or as an answer. */
+export function asJob(value: unknown): JobAnswer | null {
+  if (!isRecord(value)) return null;
+  const isJob = typeof value.job_uuid === "string" && typeof value.status === "string";
+  return isJob ? (value as unknown as JobAnswer) : null;
 }
 
 export function parseJson(text: string): unknown {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import preview from "../../../../backend/workbench/examples/preview-answer.json";
 import {
+  AcceptedError,
   CallError,
   createGreenroom,
   embed,
@@ -35,6 +36,16 @@ test("predict gives label and score", async () => {
   const answer = await predict(greenroom, { text: "Delivery was two days early." });
   expect(answer.result_label).toBe(answer.label);
   expect(body()).toEqual({ text: "Delivery was two days early." });
+});
+
+test("predict gives the job that the server made of the call instead", async () => {
+  const job = example("job-answer-processing");
+  const { greenroom } = scripted(() => Response.json(job, { status: 202, statusText: "Accepted" }));
+  const failed = await predict(greenroom, { text: "a" }).catch((error: unknown) => error);
+  expect(failed).toBeInstanceOf(AcceptedError);
+  expect(failed).toBeInstanceOf(CallError);
+  expect(failed).toMatchObject({ name: "AcceptedError", status: 202, job });
+  expect(String(failed)).toMatch(/made a job of it: [0-9a-f-]{36}/);
 });
 
 test("predict asks a tabular model by column name", async () => {
