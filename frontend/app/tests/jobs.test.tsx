@@ -121,6 +121,25 @@ test("a file of another kind is refused before it is sent, and can be removed", 
   expect(document.activeElement).toBe(screen.getByLabelText("File"));
 });
 
+test("a file that was changed after it was chosen is to be chosen again", async () => {
+  const { calls, advance } = await openJobs({
+    answer: ({ method }) => (method === "POST" ? Promise.reject(new TypeError("network")) : null),
+  });
+  const file = new File(["a"], "a.csv");
+  vi.spyOn(file, "slice").mockImplementation(() => {
+    throw new DOMException("gone", "NotReadableError");
+  });
+  fireEvent.change(screen.getByLabelText("File"), { target: { files: [file] } });
+  fireEvent.change(screen.getByLabelText("Column with the text"), { target: { value: "review" } });
+  start();
+  await advance(100);
+  expect(screen.getByRole("alert").textContent).toMatch(/^The file has changed since it was chosen/);
+  expect(calls.filter(({ method }) => method === "POST")).toHaveLength(1);
+  chosen("a.csv");
+  expect(screen.queryByRole("alert")).toBeNull();
+  expect(screen.getByLabelText<HTMLInputElement>("Column with the text").value).toBe("review");
+});
+
 test("before the models are ready the page says that jobs are taken, and what each waits for", async () => {
   const { advance } = await openJobs({ jobs: [PENDING], models: [LOADING] });
   await advance(300);

@@ -21,10 +21,13 @@ export function NewJob({ models, jobs, onAccepted }: NewJobProps) {
   const [column, setColumn] = useState("");
   const [model, setModel] = useState("");
   const [isOver, setIsOver] = useState(false);
-  const submission = useSubmission((job) => {
-    setFile(null);
-    setText("");
-    onAccepted(job);
+  const submission = useSubmission({
+    onAccepted(job) {
+      setFile(null);
+      setText("");
+      onAccepted(job);
+    },
+    onFileChanged: () => setFile(null),
   });
   const ids = { text: useId(), hint: useId(), heading: useId() };
   const lines = linesOf(text);

@@ -1,5 +1,5 @@
 import type { JobAnswer } from "@greenroom/client";
-import { type JobInput, submitJob } from "@greenroom/client/jobs";
+import { FileChangedError, type JobInput, submitJob } from "@greenroom/client/jobs";
 import { useGreenroom } from "@greenroom/react";
 import { useEffect, useRef, useState } from "react";
 import { detailOf } from "../usePreview";
@@ -22,8 +22,14 @@ const IDLE: SubmissionState = { kind: "idle" };
 const MAX_INPUTS = 10_000;
 const MAX_CHARACTERS = 1_000_000;
 
+interface Told {
+  onAccepted(job: JobAnswer): void;
+  /** It can be read no more. */
+  onFileChanged(): void;
+}
+
 /** One job at a time: handed over, given up, or said why not. */
-export function useSubmission(onAccepted: (job: JobAnswer) => void) {
+export function useSubmission({ onAccepted, onFileChanged }: Told) {
   const greenroom = useGreenroom();
   const [state, setState] = useState(IDLE);
   const abort = useRef<AbortController | null>(null);
@@ -47,6 +53,7 @@ export function useSubmission(onAccepted: (job: JobAnswer) => void) {
       tell({ kind: "accepted", job });
       onAccepted(job);
     } catch (error) {
+      if (error instanceof FileChangedError) onFileChanged();
       tell(mine.signal.aborted ? IDLE : { kind: "failed", detail: detailOf(error) });
     } finally {
       if (abort.current === mine) abort.current = null;

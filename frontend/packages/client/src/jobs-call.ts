@@ -43,11 +43,20 @@ class LaterError extends CallError {
   }
 }
 
+/** Browsers send no file that is not the one that was chosen, and tell the page of a lost connection instead. */
+export class FileChangedError extends Error {
+  constructor(cause: unknown) {
+    super("The file has changed since it was chosen, or is gone. Choose it again.", { cause });
+    this.name = "FileChangedError";
+  }
+}
+
 const TEMPORARY = new Set([408, 425, 429, 502, 503, 504]);
 
 /** Whether asking again may help: the connection broke, nothing came in time, or the server said "later". */
 export function isTemporary(error: unknown): boolean {
-  return !(error instanceof CallError) || TEMPORARY.has(error.status);
+  if (error instanceof CallError) return TEMPORARY.has(error.status);
+  return !(error instanceof FileChangedError);
 }
 
 export async function requireOk(response: Response, { clock }: Seams): Promise<Response> {

@@ -1,4 +1,4 @@
-import { type Connection, inTime, persistently, requireOk } from "./jobs-call.ts";
+import { type Connection, FileChangedError, inTime, persistently, requireOk } from "./jobs-call.ts";
 import { type UploadProgress, uploadWithProgress } from "./jobs-upload.ts";
 import type { JobAnswer } from "./protocol.gen.ts";
 
@@ -69,10 +69,20 @@ export function sendJob(
   };
   return persistently(seams, deadlineMs ?? (isFile ? FILE_DEADLINE_MS : DEADLINE_MS), signal, (leftMs) =>
     inTime(seams.timers, isWatched ? Math.min(leftMs, STALL_MS) : leftMs, signal, async (mine, alive) => {
-      const response = await requireOk(await send(mine, alive), seams);
+      const sent = send(mine, alive).catch((error: unknown) => rejectLost(body, error));
+      const response = await requireOk(await sent, seams);
       return (await response.json()) as JobAnswer;
     }),
   );
+}
+
+async function rejectLost(body: string | Blob, error: unknown): Promise<never> {
+  try {
+    if (typeof body !== "string") await body.slice(0, 1).arrayBuffer();
+  } catch (cause) {
+    throw new FileChangedError(cause);
+  }
+  throw error;
 }
 
 function jsonSending(submission: Exclude<JobSubmission, { file: Blob }>): Sending {

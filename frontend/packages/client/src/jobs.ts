@@ -6,7 +6,7 @@ import { readResults } from "./jobs-results.ts";
 import { type JobSubmission, type SubmitOptions, sendJob } from "./jobs-submit.ts";
 import type { ErrorCode, JobAnswer, JobResult, JobState } from "./protocol.gen.ts";
 
-export type { JobsCaller, JobsOptions } from "./jobs-call.ts";
+export { FileChangedError, type JobsCaller, type JobsOptions } from "./jobs-call.ts";
 export type { FollowOptions } from "./jobs-follow.ts";
 export type { JobInput, JobRow, JobSubmission, SubmitOptions } from "./jobs-submit.ts";
 export type { UploadProgress } from "./jobs-upload.ts";
@@ -52,7 +52,10 @@ export function isTerminal({ status }: Pick<JobAnswer, "status">): boolean {
   return status === "completed" || status === "failed" || status === "cancelled";
 }
 
-/** `POST /jobs`: accepted also while models load. Once this resolves the server keeps it, whatever happens. */
+/**
+ * `POST /jobs`: accepted also while models load. Once this resolves the server keeps it, whatever happens. Rejects with
+ * a `CallError`, with a `FileChangedError`, or as `fetch` does.
+ */
 export async function submitJob(
   caller: JobsCaller,
   submission: JobSubmission,

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { CallError, createGreenroom, type JobAnswer } from "../src/index.ts";
-import { isTerminal, type Job, job, listJobs, submitJob, watchJobs } from "../src/jobs.ts";
+import { FileChangedError, isTerminal, type Job, job, listJobs, submitJob, watchJobs } from "../src/jobs.ts";
 import { createFakeWorld, settle } from "../src/testing.ts";
 import { example } from "./examples.ts";
 
@@ -127,6 +127,24 @@ describe("a submission", () => {
     expect(asked()).toEqual(["POST http://here/base/jobs?model=m&column=a+b"]);
     const { headers, body } = world.calls[0]!.init!;
     expect([new Headers(headers).get("Content-Type"), body]).toEqual([type, file]);
+  });
+
+  test("of a file that can be read no more says so, and is not sent again", async () => {
+    const { world, caller } = open();
+    world.answer = lost;
+    const file = new File(["a"], "a.txt");
+    const cause = new DOMException("gone", "NotReadableError");
+    vi.spyOn(file, "slice").mockImplementation(() => {
+      throw cause;
+    });
+    const failed = await submitJob(caller, { file }).catch((error: unknown) => error);
+    expect(failed).toBeInstanceOf(FileChangedError);
+    expect(failed).toMatchObject({
+      cause,
+      message: expect.stringMatching(/^The file has changed .* again\.$/),
+    });
+    expect(world.calls).toHaveLength(1);
+    expect(world.time.pending()).toBe(0);
   });
 
   test("of a greenroom goes to its server, over its own clocks and fetch", async () => {
