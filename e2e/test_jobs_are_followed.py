@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +11,7 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from e2e.conftest import PATIENCE_MS
+from e2e.conftest import PATIENCE_MS, Noise
 from e2e.optional import MODEL, assert_no_sideways_scrolling
 from e2e.test_pages_are_accessible import PHONE, violations
 from greenroom.testing import GreenroomServer
@@ -145,6 +146,25 @@ def test_a_file_is_read_and_its_results_are_shown_and_downloaded(
     rows: list[dict[str, Any]] = [json.loads(line) for line in download.value.path().read_text().splitlines()]
     assert [row["index"] for row in rows] == [0, 1]
     assert [(row["text"], row["label"]) for row in rows] == list(zip(TEXTS, ("positive", "negative"), strict=True))
+
+
+def test_a_file_that_is_mended_on_the_disk_is_to_be_chosen_again(
+    optional_server: GreenroomServer, jobs: JobsPage, tmp_path: Path, noise: Noise
+) -> None:
+    noise.expected("status of 422", "ERR_UPLOAD_FILE_CHANGED")
+    jobs.open(optional_server.url)
+    texts = tmp_path / "texts.txt"
+    texts.write_text("fine", encoding="utf-16")
+    jobs.page.get_by_label("File").set_input_files(texts)
+    jobs.start.click()
+    expect(jobs.page.get_by_role("alert")).to_contain_text("UTF-16")
+    texts.write_text("fine", encoding="utf-8")
+    os.utime(texts, times=(time.time() + 60,) * 2)  # the browser compares whole seconds
+    jobs.start.click()
+    expect(jobs.page.get_by_role("alert")).to_contain_text("The file has changed since it was chosen")
+    jobs.page.get_by_label("File").set_input_files(texts)
+    jobs.start.click()
+    expect(jobs.accepted).to_be_visible()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
