@@ -18,21 +18,33 @@ import contextlib
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, ResourceClosedError
+from sqlalchemy.exc import (
+    ArgumentError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    PendingRollbackError,
+    ResourceClosedError,
+    SQLAlchemyError,
+)  # fmt: skip
 from sqlmodel import Session
 
-from greenroom.errors import JobsUnavailableError
+from greenroom.errors import ConfigError, JobsUnavailableError
 
 BUSY_SECONDS = 5.0
 MAX_GROUP = 256
 """Units in one commit."""
 MAX_WAITING = 10_000
 READERS = 4
+JOURNAL_BYTES = 64 * 1024 * 1024
+"""What SQLite keeps of a journal that was longer once: it never shrinks by itself."""
+_EVERYBODYS = (OperationalError, InternalError, InterfaceError, ResourceClosedError, PendingRollbackError)
+"""Faults of the database; others come of what one unit asked for."""
 
 log = structlog.get_logger("greenroom.store")
 _Result = TypeVar("_Result")
@@ -42,12 +54,13 @@ Work = Callable[[Session], _Result]
 
 class Database:
     """`url` as of SQLAlchemy. Opens nothing before the first unit of work. `busy_seconds`: how long a unit waits for
-    another process's lock before it fails."""
+    another process's lock before it fails. Raises ConfigError for a `url` that is none."""
 
     def __init__(self, url: str, busy_seconds: float = BUSY_SECONDS) -> None:
-        self.engine = _engine(url, busy_seconds)
+        self.engine = engine_of(url, busy_seconds)
         self._reading = self.engine.execution_options(greenroom_reads=True)
-        self._waiting: queue.Queue[tuple[Work[Any], Future[Any]] | None] = queue.Queue(MAX_WAITING)
+        self._waiting: queue.SimpleQueue[tuple[Work[Any], Future[Any]] | None] = queue.SimpleQueue()
+        """None: no more will come."""
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="greenroom-read")
         self._writer = threading.Thread(target=self._write, name="greenroom-write", daemon=True)
         self._closed = False
@@ -56,26 +69,35 @@ class Database:
     async def write(self, work: Work[_Result]) -> _Result:
         """The result of `work`, once it is committed. What `work` raises undoes it, and it alone.
 
-        Raises JobsUnavailableError when the database is locked, full or away."""
+        Raises JobsUnavailableError when the database is locked, full or away, and after `close`."""
+        self._require_open()
+        if self._waiting.qsize() >= MAX_WAITING:
+            raise JobsUnavailableError("Too many jobs are being written at once.")
         done: Future[_Result] = Future()
-        try:
-            self._waiting.put_nowait((work, done))
-        except queue.Full:
-            raise JobsUnavailableError("Too many jobs are being written at once.") from None
+        self._waiting.put((work, done))
         return await asyncio.wrap_future(done)
 
     async def read(self, work: Work[_Result]) -> _Result:
         """Raises JobsUnavailableError."""
+        self._require_open()
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
-    async def close(self) -> None:
-        """Finish what waits."""
-        if not self._closed:
-            self._closed = True
-            self._waiting.put(None)
-            await asyncio.to_thread(self._writer.join)
-            self._readers.shutdown()
+    async def close(self, seconds: float | None = None) -> None:
+        """Finish what waits, in at most so many `seconds`: what somebody else keeps locked longer stays undone."""
+        if self._closed:
+            return
+        self._closed = True
+        self._waiting.put(None)
+        await asyncio.to_thread(self._writer.join, seconds)
+        self._readers.shutdown(wait=False)
+        if self._writer.is_alive():
+            log.warning("database_left", reason="It did not take what was to be written in time.")
+        else:
             self.engine.dispose()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise JobsUnavailableError("The server is stopping. Try again in a moment.")
 
     def _read(self, work: Work[_Result]) -> _Result:
         with _told(), Session(self._reading) as session:
@@ -103,7 +125,8 @@ class Database:
         except BaseException as error:
             answers = [_raiser(done, error) for _, done in group]
         for answer in answers:
-            answer()
+            with contextlib.suppress(InvalidStateError):  # its caller left this moment
+                answer()
 
 
 def _one(session: Session, work: Work[Any], done: Future[Any]) -> Callable[[], None]:
@@ -114,7 +137,7 @@ def _one(session: Session, work: Work[Any], done: Future[Any]) -> Callable[[], N
     try:
         with session.begin_nested():
             result = work(session)
-    except (OperationalError, InternalError, InterfaceError, ResourceClosedError):
+    except _EVERYBODYS:
         raise
     except Exception as error:
         session.info.clear()  # what it noted there for the units after it is undone, too
@@ -123,11 +146,7 @@ def _one(session: Session, work: Work[Any], done: Future[Any]) -> Callable[[], N
 
 
 def _raiser(done: Future[Any], error: BaseException) -> Callable[[], None]:
-    def answer() -> None:
-        if not done.done():
-            done.set_exception(error)
-
-    return answer
+    return lambda: done.set_exception(error)
 
 
 @contextlib.contextmanager
@@ -135,9 +154,10 @@ def _told() -> Any:
     """Turn the database's troubles into one error that says what can be done."""
     try:
         yield
-    except DBAPIError as error:
-        log.error("database_failed", reason=str(error.orig))
-        raise JobsUnavailableError(_words(str(error.orig))) from error
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error)
+        log.error("database_failed", reason=reason)
+        raise JobsUnavailableError(_words(reason)) from error
 
 
 def _words(reason: str) -> str:
@@ -148,9 +168,19 @@ def _words(reason: str) -> str:
     return "The database of jobs does not work just now. Try again in a moment; the server's log says why."
 
 
-def _engine(url: str, busy_seconds: float) -> Engine:
-    patience = {"timeout": busy_seconds} if url.startswith("sqlite") else {}
-    engine = create_engine(url, pool_size=READERS + 1, max_overflow=0, connect_args=patience)
+def engine_of(url: str, busy_seconds: float) -> Engine:
+    """Raises ConfigError, in words without anything of the `url`, which may have a password in it."""
+    is_file = url.startswith("sqlite")
+    try:
+        engine = create_engine(
+            url, pool_size=READERS + 1, max_overflow=0, connect_args={"timeout": busy_seconds} if is_file else {},
+            pool_pre_ping=not is_file, hide_parameters=True,
+        )  # fmt: skip
+    except ArgumentError as error:
+        raise ConfigError("GREENROOM_DATABASE_URL is no address such as postgresql+psycopg://host/name.") from error
+    except ImportError as error:
+        detail = f"GREENROOM_DATABASE_URL needs the Python package {error.name}, which is not installed."
+        raise ConfigError(detail) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
@@ -159,7 +189,7 @@ def _engine(url: str, busy_seconds: float) -> Engine:
 
 def _prepare(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # the driver's own idea of when a transaction begins breaks savepoints
-    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", f"journal_size_limit={JOURNAL_BYTES}"):
         connection.execute(f"PRAGMA {pragma}")
 
 

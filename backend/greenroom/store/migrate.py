@@ -1,25 +1,24 @@
-"""Bring a database to the tables of this version, at the start and under a lock.
+"""Bring a database to the tables of this version, at the start, in one transaction that nobody else has meanwhile.
 
-Alembic takes a third of a second to import, and nearly every start finds the database as it should be: so the version
-that it noted is read by hand first.
+A process that is killed on the way leaves the database as it was. Alembic takes a third of a second to import, and
+nearly every start finds the database as it should be: so the version that it noted is read by hand first.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+import sqlite3
+import time
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, inspect, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from greenroom.errors import ConfigError, JobsUnavailableError
+from greenroom.store.database import engine_of
 
-try:
-    import fcntl
-except ImportError:  # Windows: one server a machine
-    fcntl = None  # type: ignore[assignment]
-
+PATIENCE_SECONDS = 2.0
+"""With another process that migrates, or holds the database for something else."""
+AGAIN_SECONDS = 0.02
 HEAD = "0001"
 """The last of `migrations/versions`."""
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -28,31 +27,31 @@ _LOCK_NUMBER = 7_241_953
 
 
 def migrate(url: str) -> bool:
-    """Whether anything had to be done. Raises JobsUnavailableError; ConfigError for a database of a later Greenroom."""
-    engine = create_engine(url)
+    """Whether anything had to be done. Raises JobsUnavailableError; ConfigError for a database of a later Greenroom,
+    and for a `url` that is none."""
+    engine = engine_of(url, PATIENCE_SECONDS)
     try:
-        with _alone(engine) as connection:
-            version = _version(connection)
-            if version == HEAD:
+        with engine.execution_options(greenroom_reads=True).connect() as connection:
+            if _is_todays(connection):
                 return False
-            if version is not None and version > HEAD:
-                raise ConfigError(
-                    f"The database of jobs is of a later Greenroom (its tables are {version}, ours {HEAD}). Start that "
-                    "one, or name another GREENROOM_DATA."
-                )
+        with engine.connect() as connection:
             if engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("PRAGMA journal_mode=WAL")  # the file keeps it
-                connection.commit()
-            upgrade(connection)
-            return True
-    except (DBAPIError, OSError) as error:
+                _prepare(connection)
+            with connection.begin():
+                if engine.dialect.name == "postgresql":
+                    _be_alone(connection)
+                if _is_todays(connection):  # by another process by now
+                    return False
+                upgrade(connection)
+        return True
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise JobsUnavailableError("The database of jobs cannot be opened; the server's log says why.") from error
     finally:
         engine.dispose()
 
 
 def upgrade(connection: Connection) -> None:
-    """To HEAD, in a transaction."""
+    """To HEAD, in the transaction that there is."""
     from alembic import command
     from alembic.config import Config
 
@@ -60,20 +59,39 @@ def upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-    connection.commit()
 
 
-@contextlib.contextmanager
-def _alone(engine: Engine) -> Iterator[Connection]:
-    """A connection while no other process migrates."""
-    with contextlib.ExitStack() as held:
-        if engine.dialect.name == "sqlite" and fcntl is not None and engine.url.database:
-            lock = held.enter_context(Path(f"{engine.url.database}.lock").open("a"))
-            fcntl.flock(lock.fileno(), fcntl.LOCK_EX)
-        connection = held.enter_context(engine.connect())
-        if engine.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_lock(:number)"), {"number": _LOCK_NUMBER})
-        yield connection
+def _prepare(connection: Connection) -> None:
+    """What SQLite does outside of transactions alone. The file keeps its journal; a table that is made anew must not
+    take the rows of others along while it is gone."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - by its dialect
+    driver.execute("PRAGMA foreign_keys=OFF")
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            driver.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:  # it has no patience of its own with who does the same
+            if time.monotonic() >= give_up_at:
+                raise
+            time.sleep(AGAIN_SECONDS)
+
+
+def _be_alone(connection: Connection) -> None:
+    connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE_SECONDS:g}s'"))
+    connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK_NUMBER})
+
+
+def _is_todays(connection: Connection) -> bool:
+    """Raises ConfigError for a database of a later Greenroom."""
+    version = _version(connection)
+    if version is not None and version > HEAD:
+        raise ConfigError(
+            f"The database of jobs is of a later Greenroom (its tables are {version}, ours {HEAD}). Start that one, or "
+            "name another GREENROOM_DATA."
+        )
+    return version == HEAD
 
 
 def _version(connection: Connection) -> str | None:

@@ -6,15 +6,17 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError, ResourceClosedError
 from sqlmodel import Session
 
 from greenroom.errors import JobsUnavailableError
-from greenroom.store.database import Database
+from greenroom.store.database import JOURNAL_BYTES, Database
 from greenroom.store.migrate import migrate
 from greenroom.store.tables import JobKeyRow
 
@@ -101,16 +103,88 @@ async def test_a_database_locked_by_another_process_is_told_and_works_again_when
     assert await database.write(adding("a")) == "a"
 
 
-async def test_a_caller_who_leaves_before_his_turn_has_written_nothing(database: Database, file: Path) -> None:
-    other = sqlite3.connect(file, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    first = asyncio.ensure_future(database.write(adding("a")))
-    await asyncio.sleep(0.02)
+async def test_a_caller_who_leaves_before_his_turn_has_written_nothing(database: Database) -> None:
+    begun, gate = threading.Event(), threading.Event()
+
+    def first(_: Session) -> None:
+        begun.set()
+        gate.wait(10)
+
+    held = asyncio.ensure_future(database.write(first))
+    await asyncio.to_thread(begun.wait, 10)
     left = asyncio.ensure_future(database.write(adding("left")))
     await asyncio.sleep(0)
     left.cancel()
-    await asyncio.gather(first, left, return_exceptions=True)
-    other.execute("ROLLBACK")
-    other.close()
+    gate.set()
+    await asyncio.gather(held, left, return_exceptions=True)
     await database.write(adding("b"))
     assert "left" not in await keys(database)
+
+
+class Leaving(Future[None]):
+    """Its caller leaves in the moment in which he is about to be told of a fault."""
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        self.cancel()
+        super().set_exception(exception)
+
+
+async def test_a_caller_who_leaves_while_he_is_told_of_a_fault_takes_nobody_along(database: Database) -> None:
+    begun, gate = threading.Event(), threading.Event()
+
+    def failing(_: Session) -> None:
+        begun.set()
+        gate.wait(10)
+        raise OperationalError("", None, Exception("disk I/O error"))
+
+    failed = asyncio.ensure_future(database.write(failing))
+    await asyncio.to_thread(begun.wait, 10)
+    both: list[Future[Any]] = [Future(), Leaving()]
+    database._waiting.put((failing, both[0]))
+    database._waiting.put((adding("left"), both[1]))
+    gate.set()
+    with pytest.raises(JobsUnavailableError):
+        await failed
+    async with asyncio.timeout(10):
+        assert await database.write(adding("a")) == "a"
+    assert both[1].cancelled()
+
+
+async def test_every_fault_of_the_database_is_told_in_one_way(database: Database) -> None:
+    def closed(_: Session) -> None:
+        raise ResourceClosedError("This result object does not return rows.")
+
+    for ask in (database.write, database.read):
+        with pytest.raises(JobsUnavailableError, match="log says why"):
+            await ask(closed)
+
+
+async def test_who_comes_after_the_end_is_told_so(database: Database) -> None:
+    await database.close()
+    for ask in (database.write, database.read):
+        with pytest.raises(JobsUnavailableError, match="stopping"):
+            await ask(lambda session: None)
+
+
+async def test_closing_waits_no_longer_than_it_was_told_for_what_cannot_be_written(
+    database: Database, file: Path
+) -> None:
+    begun, gate = threading.Event(), threading.Event()
+
+    def endless(_: Session) -> None:
+        begun.set()
+        gate.wait(30)
+
+    write = asyncio.ensure_future(database.write(endless))
+    await asyncio.to_thread(begun.wait, 10)
+    await database.close(0.01)
+    assert not write.done()
+    gate.set()
+    await write
+
+
+async def test_a_journal_that_was_long_once_does_not_stay_so(database: Database) -> None:
+    def limit(session: Session) -> object:
+        return session.connection().exec_driver_sql("PRAGMA journal_size_limit").scalar()
+
+    assert await database.write(limit) == JOURNAL_BYTES
