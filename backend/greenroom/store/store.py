@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 import structlog
 
@@ -35,6 +35,9 @@ REOPEN_SECONDS = 5.0
 PATIENCE_SECONDS = 20.0
 """How long a caller waits for the database."""
 MAX_LATER = 1000
+END_SECONDS = 1.0
+"""For all that is still to be written when the server stops, whoever holds the database; of the seconds that
+`server.FINISH_SECONDS` counts."""
 TURN_SECONDS = 0.0002
 """After so long the thread that opens the database lets the event loop have its turn; Python's own 5 ms would be felt
 by every call meanwhile."""
@@ -76,9 +79,12 @@ class Store:
             self._asked.set()
             if self._database is None:
                 life.cancel()
+            ends_at = asyncio.get_running_loop().time() + END_SECONDS
+            await asyncio.wait([life], timeout=END_SECONDS)
+            life.cancel()
             await asyncio.gather(life, return_exceptions=True)
             if self._database is not None:
-                await self._database.close()
+                await self._database.close(max(0.1, ends_at - asyncio.get_running_loop().time()))
 
     async def opened(self) -> Database:
         """Wait for as long as it takes, without asking for it."""
@@ -113,7 +119,8 @@ class Store:
                 log.info("store_opened", seconds=round(time.monotonic() - begun, 3))
             except GreenroomError as error:
                 self._trouble = error
-                log.error("store_unavailable", reason=str(error), next_try_seconds=REOPEN_SECONDS)
+                cause = _without_secret(repr(error.__cause__), self.url)
+                log.error("store_unavailable", reason=str(error), cause=cause, next_try_seconds=REOPEN_SECONDS)
             except Exception:
                 self._trouble = JobsUnavailableError("The database cannot be opened; the server's log says why.")
                 log.exception("store_broke", next_try_seconds=REOPEN_SECONDS)
@@ -128,23 +135,34 @@ class Store:
         await self._write_later(self._database)
 
     async def _write_later(self, database: Database) -> None:
-        while self._later:
-            try:
-                await database.write(self._later.popleft())
-            except JobsUnavailableError as error:
-                log.warning("not_written", reason=str(error))
+        """All side by side: where the database is held, they wait for it once."""
+        writes = [database.write(work) for work in self._later]
+        self._later.clear()
+        for end in await asyncio.gather(*writes, return_exceptions=True):
+            if isinstance(end, Exception):
+                log.warning("not_written", reason=str(end))
 
 
 def _opened(url: str) -> Database:
     """A database, brought to today's tables. Takes half a second the first time, in any thread.
 
-    Raises JobsUnavailableError; ConfigError for a database of a later Greenroom."""
+    Raises JobsUnavailableError; ConfigError for a database of a later Greenroom, or for an address that is none."""
     with _short_turns():
         from greenroom.store.database import Database
         from greenroom.store.migrate import migrate
 
         migrate(url)
         return Database(url)
+
+
+def _without_secret(text: str, url: str) -> str:
+    """Some drivers quote the address that they were given."""
+    password = ""
+    with contextlib.suppress(ValueError):
+        password = urlsplit(url).password or ""
+    for secret in filter(None, (url, password, unquote(password))):
+        text = text.replace(secret, "***")
+    return text
 
 
 @contextlib.contextmanager

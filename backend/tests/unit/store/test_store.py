@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import sys
 from functools import partial
 from pathlib import Path
@@ -118,3 +119,39 @@ async def test_a_bug_while_it_opens_is_told_and_it_is_tried_again(
             patch.undo()
             monkeypatch.setattr(module, "REOPEN_SECONDS", 0.01)
             await once_opened(asked)
+
+
+@pytest.mark.parametrize("url", ["nonsense with s3cret", "postgresql+nodriver://me:s3cret@host/name"])
+async def test_an_address_that_is_none_is_told_at_once_and_no_password_is_logged(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with store(tmp_path, url).running() as wrong:
+        async with asyncio.timeout(10):
+            with pytest.raises(JobsUnavailableError, match="GREENROOM_DATABASE_URL is no address"):
+                await wrong.database()
+    logged = capsys.readouterr().out
+    assert "cause=" in logged
+    assert "Error(" in logged
+    assert "s3cret" not in logged
+
+
+async def test_a_driver_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    async with store(tmp_path, "postgresql+psycopg://host/name").running() as wrong:
+        with pytest.raises(JobsUnavailableError, match="package psycopg"):
+            await wrong.database()
+
+
+async def test_a_database_that_somebody_holds_keeps_nobody_from_leaving(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "END_SECONDS", 0.01)
+    monkeypatch.setattr(module, "LATER_SECONDS", 3600.0)
+    async with asyncio.timeout(3):  # less than the patience with one lock
+        async with store(tmp_path).running() as leaving:
+            await leaving.database()
+            for _ in range(3):
+                leaving.later(KEEP)
+            other = sqlite3.connect(tmp_path / "greenroom.db", isolation_level=None)
+            other.execute("BEGIN IMMEDIATE")
+    other.close()
