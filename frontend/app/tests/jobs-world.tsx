@@ -20,6 +20,13 @@ export const PENDING: JobAnswer = {
   bad_line_count: 0,
 };
 
+export const RESULTS = [
+  { text: "one", label: "positive", score: 0.99 },
+  { text: "two", label: "negative", score: 0.8 },
+  { text: "three", label: "positive", score: 0.7, truncated: true },
+  { text: "four", error: { code: "invalid-input", message: "The text is empty." } },
+];
+
 export interface JobCall {
   method: string;
   /** With the query. */

@@ -2,12 +2,11 @@ import type { JobAnswer, JobState } from "@greenroom/client";
 import { isTerminal, type JobsPage, listJobs, watchJobs } from "@greenroom/client/jobs";
 import { useGreenroom } from "@greenroom/react";
 import { useCallback, useEffect, useRef, useState } from "react";
+import { useSoon } from "./useSoon";
 import { nameOf, STATES } from "./words";
 
 export const PAGE_SIZE = 10;
 const LOOK_AGAIN_MS = 5_000;
-/** Several changes at once are one look. */
-const GATHER_MS = 300;
 
 export interface Jobs {
   /** `null` before the first look. */
@@ -39,13 +38,14 @@ export function useJobs(): Jobs {
   const [page, setPage] = useState<JobsPage | null>(null);
   const [news, setNews] = useState("");
   const lookAgain = useCallback(() => setPlace((before) => ({ ...before, turn: before.turn + 1 })), []);
-  const problemOfLook = useLook(place, setPage, lookAgain);
-  const lookSoon = useSoon(lookAgain);
+  const { problem, overtaking } = useLook(place, setPage, lookAgain);
+  const lookSoon = useSoon(lookAgain, () => overtaking.current !== null);
   const shown = useRef(page);
   shown.current = page;
 
   function update(job: JobAnswer) {
     const known = shown.current?.jobs.find(({ job_uuid }) => job_uuid === job.job_uuid);
+    overtaking.current?.set(job.job_uuid, job);
     const hasMoved = known?.status !== job.status;
     if (known !== undefined) setPage(withJob(job));
     if (known !== undefined && hasMoved && isTerminal(job))
@@ -56,7 +56,7 @@ export function useJobs(): Jobs {
   const trouble = useWatch(update, lookAgain);
   return {
     page,
-    problem: problemOfLook ?? trouble,
+    problem: problem ?? trouble,
     news,
     status: place.status,
     skip: place.skip,
@@ -70,26 +70,30 @@ export function useJobs(): Jobs {
 const withJob = (job: JobAnswer) => (page: JobsPage | null) =>
   page && { ...page, jobs: page.jobs.map((each) => (each.job_uuid === job.job_uuid ? job : each)) };
 
-/** One look for each place; after a failure another one. What is known stays meanwhile. */
-function useLook(
-  { status, skip, turn }: Place,
-  setPage: (page: JobsPage) => void,
-  lookAgain: () => void,
-): string | null {
+/**
+ * One look for each place; after a failure another one. What is known stays meanwhile. `overtaking`: while a look is
+ * under way, what is newer than its answer may be.
+ */
+function useLook({ status, skip, turn }: Place, setPage: (page: JobsPage) => void, lookAgain: () => void) {
   const greenroom = useGreenroom();
   const [problem, setProblem] = useState<string | null>(null);
+  const overtaking = useRef<Map<string, JobAnswer> | null>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another turn looks again.
   useEffect(() => {
     const abort = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
+    const newer = new Map<string, JobAnswer>();
+    overtaking.current = newer;
     listJobs(greenroom, { status, skip, limit: PAGE_SIZE, signal: abort.signal }).then(
       (page) => {
         if (abort.signal.aborted) return;
+        overtaking.current = null;
         setProblem(null);
-        setPage(page);
+        setPage({ ...page, jobs: page.jobs.map((job) => newer.get(job.job_uuid) ?? job) });
       },
       (error: unknown) => {
         if (abort.signal.aborted) return;
+        overtaking.current = null;
         setProblem(problemOf(error));
         timer = setTimeout(lookAgain, LOOK_AGAIN_MS);
       },
@@ -99,7 +103,7 @@ function useLook(
       abort.abort();
     };
   }, [greenroom, status, skip, turn, setPage, lookAgain]);
-  return problem;
+  return { problem, overtaking };
 }
 
 /** Tells each change. Returns why the server is not heard of; once it is again, the list is looked at. */
@@ -133,15 +137,6 @@ function useWatch(update: (job: JobAnswer) => void, lookAgain: () => void): stri
     };
   }, [greenroom, lookAgain]);
   return trouble;
-}
-
-function useSoon(act: () => void): () => void {
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  useEffect(() => () => clearTimeout(timer.current), []);
-  return () => {
-    clearTimeout(timer.current);
-    timer.current = setTimeout(act, GATHER_MS);
-  };
 }
 
 export function problemOf(error: unknown): string {
