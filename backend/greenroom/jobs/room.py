@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from greenroom.errors import JobsUnavailableError
+from greenroom.wording import sized
 
 COUNT_SECONDS = 10.0
 COUNTING_SHARE = 20
@@ -47,8 +48,9 @@ class Room:
     def _require(self, more_bytes: int) -> None:
         if self._taken_bytes + more_bytes > self._most_bytes:
             raise JobsUnavailableError(
-                f"There is no room for more files: those of jobs may take {self._most_bytes} bytes in all. Nothing was "
-                "accepted. They go when old jobs are forgotten, or the operator sets GREENROOM_MAX_JOBS_BYTES higher.",
+                f"There is no room for more files: those of jobs may take {sized(self._most_bytes)} in all. Nothing "
+                "was accepted. They go when old jobs are forgotten, or the operator sets GREENROOM_MAX_JOBS_BYTES "
+                "higher.",
                 RETRY_SECONDS,
             )
 

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from greenroom.protocol.base import Message
+from greenroom.wording import sized
 from greenroom.words import (
     BodyTooSlowError,
     InputFault,
@@ -74,7 +75,7 @@ async def _read_body(request: Request) -> bytes:
     async def keep(chunk: bytes) -> None:
         body.extend(chunk)
 
-    too_large = f"A body may have {settings.max_body_bytes} bytes. Send fewer or shorter texts per call."
+    too_large = f"A body may have {sized(settings.max_body_bytes)}. Send fewer or shorter texts per call."
     await receive_body(request, keep, settings.max_body_bytes, settings.body_timeout_seconds, too_large)
     return bytes(body)
 
