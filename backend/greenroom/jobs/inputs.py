@@ -6,25 +6,31 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import BinaryIO
 
 import msgspec
 
-from greenroom.jobs.lines import BadInputError, Lines, UnreadableFileError
+from greenroom.jobs.lines import BOM, BadInputError, Lines, UnreadableFileError
 from greenroom.jobs.seam import BadLine
+from greenroom.wording import counted
 
 MAX_BAD_LINES = 100
 """That are kept; all are counted."""
 MAX_COLUMNS = 1000
 DELIMITERS = ",;\t"
+SHOWN_NAMES = 20
 _BYTES_PER_CHARACTER = 12
 """At most, in JSON: two escapes such as `\\ud83d`."""
 _SPARE_BYTES = 64 * 1024
 """For what stands on a line beside a text: other columns."""
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d{1,30})?([eE][+-]?\d{1,2})?")
+_DELIMITER_SAID = re.compile(r'"?sep=([,;\t|])"?', re.IGNORECASE)
+"""The first line of a file for a spreadsheet program; no names of columns."""
+_LOOKED_AT_BYTES = 64
 _FLAGS = {"true": True, "false": False}
 
 Cell = str | int | float | bool | None
@@ -63,11 +69,23 @@ class Inputs:
         self.bad_lines: list[BadLine] = []
         """The first MAX_BAD_LINES."""
         self.bad_line_count = 0
+        self._advice = ""
+        self._lack = "The file is empty."
+
+    @property
+    def refusal(self) -> str:
+        """Why the file has no input at all, once it has been read."""
+        if not self.bad_lines:
+            return self._lack
+        first = self.bad_lines[0]
+        return f"The file has no line that is an input. Line {first.line}: {first.message}. {self._advice}".rstrip()
 
     def read(self, file: BinaryIO) -> Iterator[bytes]:
         """Each input as one line of JSON, its end included.
 
         Raises UnreadableFileError when nothing in it can be an input: another encoding, no such column."""
+        if self._kind is FileKind.JSONL:
+            _require_no_array(file)
         lines = Lines(file, _BYTES_PER_CHARACTER * self._wanted.max_characters + _SPARE_BYTES)
         next_value = _READERS[self._kind](lines, self._wanted)
         while True:
@@ -78,6 +96,7 @@ class Inputs:
                     continue
                 self._require_good(value, lines)
             except StopIteration:
+                self._lack = self._lack if lines.is_empty else _LACKS[self._kind]
                 return
             except BadInputError as bad:
                 self._note(lines.fault or bad)
@@ -95,12 +114,29 @@ class Inputs:
         if not text.strip():
             raise BadInputError(line, "the text is empty")
         if len(text) > self._wanted.max_characters:
-            raise BadInputError(line, f"the text has more than {self._wanted.max_characters} characters")
+            raise BadInputError(line, f"the text {too_long(len(text), self._wanted.max_characters)}")
 
     def _note(self, bad: BadInputError) -> None:
+        if not self.bad_line_count:
+            self._advice = bad.advice
         self.bad_line_count += 1
         if len(self.bad_lines) < MAX_BAD_LINES:
             self.bad_lines.append(BadLine(bad.line, bad.message))
+
+
+def too_long(characters: int, most: int) -> str:
+    """What is wrong with a text of so many."""
+    return f"has {counted(characters)} characters; at most {counted(most)} are allowed"
+
+
+def _require_no_array(file: BinaryIO) -> None:
+    """Its last line alone could look like an input."""
+    opening = file.read(_LOOKED_AT_BYTES)
+    file.seek(0)
+    if opening.removeprefix(BOM).lstrip().startswith(b"["):
+        raise UnreadableFileError(
+            "The file is one JSON array. In JSON Lines each line is a JSON value of its own: a text or an object."
+        )
 
 
 def _texts(lines: Lines, wanted: Wanted) -> Callable[[], Value | None]:
@@ -130,6 +166,10 @@ def _json(lines: Lines, wanted: Wanted) -> Callable[[], Value | None]:
 
 
 def _text(value: object, column: str, line: int) -> str:
+    if isinstance(value, dict) and column not in value:
+        there_are = f"; there are {_listed(value)}" if value else ""
+        message = f"has no member {_shown(column)}{there_are}"
+        raise BadInputError(line, message, "Say which member has the text.")
     text = value.get(column) if isinstance(value, dict) else value
     if not isinstance(text, str):
         raise BadInputError(line, f"a text, or an object with the text as {_shown(column)}, is needed")
@@ -156,20 +196,29 @@ def _table(lines: Lines, wanted: Wanted) -> Callable[[], Value | None]:
         if not cells:
             return None
         if len(cells) != len(names):
-            message = f"has {len(cells)} cells where the first line has {len(names)}; a cell with {records.delimiter!r}"
-            raise BadInputError(lines.record_number, f"{message} in it needs quotes")
+            raise BadInputError(lines.record_number, _miscounted(len(cells), len(names), records.delimiter))
         return cells[at] if at is not None else dict(zip(names, map(_cell, cells), strict=True))
 
     return next_value
 
 
+def _miscounted(cells: int, names: int, delimiter: str) -> str:
+    message = f"has {cells} cell{'' if cells == 1 else 's'} where the first line has {names}"
+    return f"{message}; a cell with {delimiter!r} in it needs quotes" if cells > names else message
+
+
 class _Records:
-    """RFC 4180, with the delimiter that the first line has most of."""
+    """RFC 4180, with the delimiter that the first line has most of, or that a line before it says."""
 
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
         first = self._first_line()
-        self.delimiter = max(DELIMITERS, key=first.count)
+        if said := _DELIMITER_SAID.fullmatch(first.removesuffix("\n")):
+            lines.begin_record()
+            next(lines)
+            lines.begin_record()
+            first = self._first_line()
+        self.delimiter = said[1] if said else max(DELIMITERS, key=first.count)
         self._reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
         try:
             self.names = [name.strip() for name in self.read()]
@@ -197,7 +246,8 @@ class _Records:
             while not (line := next(self._lines)).strip():
                 self._lines.begin_record()
         except StopIteration:
-            raise UnreadableFileError("The file is empty.") from None
+            lack = "is empty" if self._lines.is_empty else "has nothing but empty lines"
+            raise UnreadableFileError(f"The file {lack}.") from None
         except BadInputError as bad:
             raise _no_names(bad) from bad
         self._lines.read_again(0)
@@ -229,8 +279,9 @@ def _index(names: list[str], column: str) -> int:
     for there, name in ((names, column), (folded, column.casefold())):
         if name in there:
             return there.index(name)
-    there_are = ", ".join(map(_shown, names[:20]))
-    raise UnreadableFileError(f"No column is called {_shown(column)}. Say which one: ?column=… There are: {there_are}.")
+    raise UnreadableFileError(
+        f"No column is called {_shown(column)}. Say which column has the text: there are {_listed(names)}."
+    )
 
 
 def _cell(cell: str) -> Cell:
@@ -246,4 +297,14 @@ def _shown(name: str) -> str:
     return f"`{name[:60]}`"
 
 
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(_shown, islice(names, SHOWN_NAMES)))
+
+
+_LACKS = {
+    FileKind.TEXT: "The file has nothing but empty lines.",
+    FileKind.CSV: "The file has column names and no rows.",
+    FileKind.JSONL: "The file has nothing but empty lines.",
+}
+"""Of a file with lines, none of which is bad."""
 _READERS = {FileKind.TEXT: _texts, FileKind.CSV: _table, FileKind.JSONL: _json}

@@ -12,7 +12,9 @@ from collections import deque
 from dataclasses import dataclass
 from typing import BinaryIO
 
-_BOM = b"\xef\xbb\xbf"
+from greenroom.wording import counted
+
+BOM = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 MAX_LINES = 1_000_000
 """Of one file: each costs about a microsecond, and whoever reads them shares the processor with the server."""
@@ -20,12 +22,13 @@ MAX_BYTES_READ_AGAIN = 4 * 1024 * 1024
 
 
 class BadInputError(Exception):
-    """What stands on `line` (from 1) is no input; what follows may be."""
+    """What stands on `line` (from 1) is no input; what follows may be. `advice`: a sentence, should nothing be one."""
 
-    def __init__(self, line: int, message: str) -> None:
+    def __init__(self, line: int, message: str, advice: str = "") -> None:
         super().__init__(message)
         self.line = line
         self.message = message
+        self.advice = advice
 
 
 class UnreadableFileError(Exception):
@@ -65,6 +68,11 @@ class Lines:
         return line.text
 
     @property
+    def is_empty(self) -> bool:
+        """Whether no line at all has been found."""
+        return self._number == 0
+
+    @property
     def record_number(self) -> int:
         """The number of the line on which the record began that is being read."""
         return self._record[0].number if self._record else self._number
@@ -74,7 +82,7 @@ class Lines:
         """What makes the record bad whatever can be read in it: some bytes are no text. They are read as U+FFFD, so
         that its end is found."""
         wrong = next((line.number for line in self._record if not line.is_utf8), None)
-        return None if wrong is None else BadInputError(wrong, "is not UTF-8")
+        return None if wrong is None else BadInputError(wrong, "is not UTF-8; save the file as UTF-8")
 
     def begin_record(self) -> None:
         """What is read from now on is a new record."""
@@ -97,7 +105,9 @@ class Lines:
             raise StopIteration
         self._number += 1
         if self._number > MAX_LINES:
-            raise UnreadableFileError(f"The file has more than {MAX_LINES} lines. Send it in parts.")
+            raise UnreadableFileError(f"The file has more than {counted(MAX_LINES)} lines. Send it in parts.")
+        if self._number == 1 and not data.endswith(b"\n"):
+            _require_line_ends(data)
         if not data.endswith(b"\n") and len(data) == self._max_bytes:
             self._skip_rest()
             raise BadInputError(self.record_number, "is too long")
@@ -114,7 +124,13 @@ class Lines:
             pass
 
 
+def _require_line_ends(whole: bytes) -> None:
+    """A file without any LF has one line, or many that would be read as one."""
+    if b"\r" in whole.rstrip(b"\r"):
+        raise UnreadableFileError("Its lines end with CR alone. Save the file with LF or CRLF at the end of each line.")
+
+
 def _without_mark(first: bytes) -> bytes:
     if first.startswith(_UTF_16):
         raise UnreadableFileError("The file is UTF-16; save it as UTF-8.")
-    return first.removeprefix(_BOM)
+    return first.removeprefix(BOM)

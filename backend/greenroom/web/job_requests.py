@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from greenroom.errors import JobNotFoundError
 from greenroom.jobs.answer import job_answer
-from greenroom.jobs.inputs import FileKind, Wanted
+from greenroom.jobs.inputs import FileKind, Wanted, too_long
 from greenroom.jobs.seam import Job
 from greenroom.jobs.service import Jobs
 from greenroom.protocol.jobs import MAX_JOB_INPUTS, MAX_PRIORITY, JobRequest
@@ -23,6 +23,7 @@ from greenroom.web.bodies import json_answer, media_type_of, read_json, require_
 from greenroom.web.forms import FORM, KINDS, SPARE_BYTES, Form, require_utf8
 from greenroom.web.rates import rates_of, spend
 from greenroom.web.uploads import Upload, upload_from
+from greenroom.wording import counted
 from greenroom.words import (
     BadRequestError,
     GreenroomError,
@@ -107,8 +108,8 @@ def _inputs_of(asked: JobRequest) -> Sequence[object]:
         detail = "one of `text` and `inputs` is needed, with at least one input"
         raise InvalidInputError(detail, (InputFault("" if asked.inputs is None else "/inputs", detail),))
     if len(inputs) > MAX_JOB_INPUTS:
-        detail = f"at most {MAX_JOB_INPUTS} inputs are allowed; send more of them as a file"
-        raise InvalidInputError(f"inputs: {detail}", (InputFault("/inputs", detail),))
+        detail = f"At most {counted(MAX_JOB_INPUTS)} inputs are allowed; send more of them as a file."
+        raise InvalidInputError(detail, (InputFault("/inputs", detail),))
     return inputs if asked.text is None else (asked.text,)
 
 
@@ -197,15 +198,24 @@ def _require_fitting(greenroom: Greenroom, name: str, inputs: Sequence[object], 
         if len(faults) == MAX_FAULTS:
             break
     if faults:
-        raise InvalidInputError(f"{faults[0].pointer.lstrip('/')}: {faults[0].detail}", tuple(faults))
+        raise InvalidInputError(f"{_named(faults[0].pointer)} {faults[0].detail}.", tuple(faults))
+
+
+def _named(pointer: str) -> str:
+    """As whoever wrote it counts: from 1."""
+    index = pointer.rpartition("/")[2]
+    return f"Input {int(index) + 1}" if index.isdecimal() else "The text"
 
 
 def _fault_of(one: object, rows: bool, most: int) -> str | None:
     if isinstance(one, str) is rows:
-        return "the model reads rows: column name → value" if rows else "the model reads texts, not rows"
-    if isinstance(one, str) and not (one.strip() and len(one) <= most):
-        return f"1 to {most} characters are allowed, not blanks alone"
-    return None
+        reads_rows = "is no row, and the model reads rows: column name → value"
+        return reads_rows if rows else "is a row, and the model reads texts"
+    if not isinstance(one, str):
+        return None
+    if len(one) > most:
+        return too_long(len(one), most)
+    return None if one.strip() else "has nothing but blanks" if one else "is empty"
 
 
 def _key(request: Request) -> str | None:

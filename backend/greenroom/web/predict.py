@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from starlette.requests import Request
 from starlette.responses import Response
 
+from greenroom.jobs.inputs import too_long
 from greenroom.protocol.answers import PredictAnswer, Prediction, PredictRequest
 from greenroom.protocol.jobs import JobAnswer
 from greenroom.serving.greenroom import Greenroom, Predicted
@@ -101,11 +102,14 @@ def _require_within_limits(inputs: Inputs, settings: Settings) -> None:
         detail = f"1 to {settings.max_inputs} inputs are allowed, {len(inputs)} were sent"
         raise InvalidInputError(f"inputs: {detail}", (InputFault("/inputs", detail),))
     most = settings.max_text_characters
-    detail = f"1 to {most} characters are allowed"
     wrong = [index for index, one in enumerate(inputs) if isinstance(one, str) and not 1 <= len(one) <= most]
     if wrong:
-        faults = tuple(InputFault(f"/inputs/{index}", detail) for index in wrong)
-        raise InvalidInputError(f"input {wrong[0]}: {detail}", faults)
+        faults = [InputFault(f"/inputs/{index}", _fault_of(len(inputs[index]), most)) for index in wrong]
+        raise InvalidInputError(f"Input {wrong[0] + 1} {faults[0].detail}.", tuple(faults))
+
+
+def _fault_of(characters: int, most: int) -> str:
+    return too_long(characters, most) if characters else "is empty"
 
 
 def _answer(name: str, predicted: Predicted) -> PredictAnswer:

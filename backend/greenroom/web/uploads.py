@@ -32,6 +32,7 @@ from greenroom.settings import Settings
 from greenroom.web.bodies import declared_bytes, receive_body
 from greenroom.web.headcount import Headcount
 from greenroom.web.rates import address_of
+from greenroom.wording import sized
 from greenroom.words import InputFault, InvalidInputError, OverloadedError, PayloadTooLargeError
 
 MOST_UPLOADS = 32
@@ -139,7 +140,7 @@ class Upload:
         Raises PayloadTooLargeError, BodyTooSlowError, InvalidInputError when it breaks off."""
         settings, most = self._settings, self._settings.max_upload_bytes
         seconds = settings.body_timeout_seconds * max(1.0, most / settings.max_body_bytes)  # the rate of other bodies
-        too_large = f"A file may have {most} bytes. Send it in parts."
+        too_large = f"A file may have {sized(most)}. Send it in parts."
         digest, buffer, received_bytes = hashlib.sha256(), bytearray(), 0
 
         async def take(piece: bytes) -> None:
@@ -222,8 +223,7 @@ def _require_some(inputs: Inputs) -> None:
     if inputs.total:
         return
     faults = tuple(InputFault("", f"line {bad.line}: {bad.message}") for bad in inputs.bad_lines[:TOLD_BAD_LINES])
-    detail = "The file has no line that is an input." if faults else "The file is empty."
-    raise InvalidInputError(f"{detail} {faults[0].detail}" if faults else detail, faults or (InputFault("", detail),))
+    raise InvalidInputError(inputs.refusal, faults or (InputFault("", inputs.refusal),))
 
 
 def _remove(*files: Path) -> None:

@@ -17,6 +17,7 @@ from greenroom.jobs.lines import UnreadableFileError
 
 TEXT, CSV, JSONL = FileKind.TEXT, FileKind.CSV, FileKind.JSONL
 TEXTS, ROWS = Wanted(), Wanted(rows=True)
+NOT_UTF_8 = "is not UTF-8; save the file as UTF-8"
 
 
 def read(kind: FileKind, content: str | bytes, wanted: Wanted = TEXTS) -> tuple[list[Any], dict[int, str]]:
@@ -57,7 +58,7 @@ def test_each_line_that_is_not_empty_is_a_text(content: bytes, texts: list[str])
 def test_a_bad_line_is_told_by_its_number_and_fails_no_other() -> None:
     texts, bad = read(TEXT, b"one\n\n\xff\xfe\ntwo\n" + b"x" * 11 + b"\nthree", Wanted(max_characters=10))
     assert texts == ["one", "two", "three"]
-    assert bad == {3: "is not UTF-8", 5: "the text has more than 10 characters"}
+    assert bad == {3: NOT_UTF_8, 5: "the text has 11 characters; at most 10 are allowed"}
 
 
 def test_a_line_longer_than_any_text_is_never_held_whole() -> None:
@@ -104,6 +105,37 @@ def test_lines_without_end_are_refused(kind: FileKind, monkeypatch: pytest.Monke
     assert "3 lines" in refusal(kind, "text\n\n\n\n")
 
 
+@pytest.mark.parametrize("kind", FileKind)
+def test_lines_that_end_with_cr_alone_are_refused_with_advice(kind: FileKind) -> None:
+    for content in (b"text\rone\rtwo\r", b"\xef\xbb\xbftext\rone", b"text\r" * 100_000):
+        assert "LF or CRLF" in refusal(kind, content)
+
+
+def test_one_line_may_end_with_a_cr() -> None:
+    assert read(TEXT, b"one\r") == (["one"], {})
+
+
+def test_many_characters_are_told_in_figures_that_can_be_read() -> None:
+    assert read(TEXT, "x" * 12_345)[1] == {1: "the text has 12 345 characters; at most 10 000 are allowed"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "words"),
+    [
+        (TEXT, b"", "is empty"), (TEXT, b"\n\r\n \n", "has nothing but empty lines"),
+        (JSONL, b"", "is empty"), (JSONL, b"\n\n", "has nothing but empty lines"),
+        (CSV, b"id,text\n", "has column names and no rows"),
+        (CSV, b"sep=;\nid;text\n\n", "has column names and no rows"),
+    ],
+)  # fmt: skip
+def test_a_file_without_inputs_and_without_a_bad_line_says_what_it_lacks(
+    kind: FileKind, content: bytes, words: str
+) -> None:
+    inputs = Inputs(kind, TEXTS)
+    assert list(inputs.read(io.BytesIO(content))) == []
+    assert inputs.refusal == f"The file {words}."
+
+
 # JSON Lines
 
 
@@ -119,6 +151,27 @@ def test_a_json_line_is_a_text_or_an_object_with_one() -> None:
 
 def test_the_member_with_the_text_can_be_named() -> None:
     assert read(JSONL, '{"text": "a", "review": "b"}', Wanted(column="review"))[0] == ["b"]
+
+
+def test_a_member_that_is_not_there_is_told_with_those_that_are() -> None:
+    inputs = Inputs(JSONL, Wanted(column="remark"))
+    assert list(inputs.read(io.BytesIO(b'{"id": 7, "review": "good"}\n{}\n'))) == []
+    assert [bad.message for bad in inputs.bad_lines] == [
+        "has no member `remark`; there are `id`, `review`", "has no member `remark`",
+    ]  # fmt: skip
+    assert inputs.refusal == (
+        "The file has no line that is an input. Line 1: has no member `remark`; there are `id`, `review`. Say which "
+        "member has the text."
+    )
+
+
+@pytest.mark.parametrize(
+    "content", ['["one", "two"]', '\ufeff\n [\n{"text": "one"},\n{"text": "two"}\n]\n', '["' + "x" * 300_000 + '"]']
+)
+def test_one_array_of_all_inputs_is_refused_with_what_json_lines_are(content: str) -> None:
+    assert refusal(JSONL, content) == (
+        "The file is one JSON array. In JSON Lines each line is a JSON value of its own: a text or an object."
+    )
 
 
 def test_a_row_is_an_object_of_plain_values() -> None:
@@ -142,6 +195,9 @@ def test_a_row_is_an_object_of_plain_values() -> None:
         "id\ttext\n1\tone\n2\ttwo",
         '"id","text"\n"1","one"\n"2","two"\n',
         ' text ,"a\nb"\none,1\ntwo,2',
+        "sep=;\r\na,b;text\r\n1,2,3,4;one\r\n1;two",
+        '"sep=|"\nid|text\n1|one\n2|two',
+        "\ufeff\n\nSEP=\t\nid\ttext\n1\tone\n2\ttwo",
     ],
 )
 def test_the_column_called_text_is_found(content: str) -> None:
@@ -161,9 +217,10 @@ def test_another_column_can_be_named() -> None:
 @pytest.mark.parametrize(
     ("content", "word"),
     [
-        ("a,b\nx,y\n", "There are: `a`, `b`"),
-        ("", "empty"),
-        ("\n\n", "empty"),
+        ("a,b\nx,y\n", "No column is called `text`. Say which column has the text: there are `a`, `b`."),
+        ("", "The file is empty."),
+        ("\n\n", "The file has nothing but empty lines."),
+        ("sep=;\n", "The file has nothing but empty lines."),
         ('"text\nx\n', "quote"),
         (b"t\xffxt\nx\n", "UTF-8"),
         ("x" * 200_000, "too long"),
@@ -177,8 +234,10 @@ def test_a_file_without_its_column_is_refused_in_words(content: str | bytes, wor
 def test_a_comma_without_quotes_does_not_cut_the_text() -> None:
     texts, bad = read(CSV, "id,text\n1,one, two\n2,three\n3")
     assert texts == ["three"]
-    assert bad[2].startswith("has 3 cells where the first line has 2")
-    assert sorted(bad) == [2, 4]
+    assert bad == {
+        2: "has 3 cells where the first line has 2; a cell with ',' in it needs quotes",
+        4: "has 1 cell where the first line has 2",
+    }
 
 
 def test_a_quote_that_is_not_closed_costs_one_line() -> None:
@@ -195,7 +254,7 @@ def test_text_after_a_closing_quote_costs_one_line() -> None:
 
 def test_a_cell_with_bytes_that_are_no_text_is_one_bad_input() -> None:
     texts, bad = read(CSV, b'text\n"a\n\xff\nb"\nc\n')
-    assert (texts, bad) == (["c"], {3: "is not UTF-8"})
+    assert (texts, bad) == (["c"], {3: NOT_UTF_8})
 
 
 def test_a_record_without_end_is_cut_and_the_lines_after_it_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,27 @@ def test_what_is_no_job_is_refused_with_its_place(
     assert [fault["pointer"] for fault in json.loads(answer.body)["errors"]] == pointers
 
 
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({"text": "x" * 1234}, "The text has 1 234 characters; at most 100 are allowed."),
+        ({"text": " "}, "The text has nothing but blanks."),
+        ({"inputs": ["a", "", "x" * 101]}, "Input 2 is empty."),
+        ({"inputs": ["x" * 101]}, "Input 1 has 101 characters; at most 100 are allowed."),
+        ({"inputs": [{"a": 1}]}, "Input 1 is a row, and the model reads texts."),
+        ({"text": "a", "model": "remarks"}, "The text is no row, and the model reads rows: column name \u2192 value."),
+        ({"inputs": ["a"] * 10_001}, "At most 10 000 inputs are allowed; send more of them as a file."),
+    ],
+)
+def test_what_is_wrong_is_said_in_words_for_whoever_wrote_it(app: Starlette, body: object, detail: str) -> None:
+    assert json.loads(post(app, body).body)["detail"] == detail
+
+
+def test_a_prediction_counts_inputs_as_a_job_does(app: Starlette) -> None:
+    told = [json.loads(post(app, {"inputs": ["a", text]}, "/predict").body)["detail"] for text in ("x" * 101, "")]
+    assert told == ["Input 2 has 101 characters; at most 100 are allowed.", "Input 2 is empty."]
+
+
 @pytest.mark.parametrize("model", ["minilm", "sentiment", "remarks"])
 def test_every_kind_of_model_has_jobs(app: Starlette, model: str) -> None:
     inputs: list[Any] = [{"stars": 5}] if model == "remarks" else ["a"]
@@ -120,8 +141,8 @@ def test_a_file_becomes_a_job_with_its_bad_lines(app: Starlette, tmp_path: Path)
     job = json.loads(answer.body)
     assert (answer.status, job["total"], job["bad_line_count"]) == (202, 2, 2)
     assert job["bad_lines"] == [
-        {"line": 3, "message": "is not UTF-8"},
-        {"line": 5, "message": "the text has more than 100 characters"},
+        {"line": 3, "message": "is not UTF-8; save the file as UTF-8"},
+        {"line": 5, "message": "the text has 101 characters; at most 100 are allowed"},
     ]
     (file,) = (tmp_path / "data" / "jobs").glob("*.*")
     assert (file.name, file.read_text()) == (f"{job['job_uuid']}.jsonl", '"one"\n"two"\n')
@@ -137,14 +158,15 @@ def test_a_table_may_name_model_column_and_priority(app: Starlette, tmp_path: Pa
     ("content", "kind", "query", "status", "problem", "words"),
     [
         (b"", TEXT, "", 422, "invalid-input", "empty"),
-        (b"\xff\n", TEXT, "", 422, "invalid-input", "line 1: is not UTF-8"),
-        (b"id,review\n1,good\n", CSV, "", 422, "invalid-input", "`id`, `review`"),
+        (b"\xff\n", TEXT, "", 422, "invalid-input", "no line that is an input. Line 1: is not UTF-8; save"),
+        (b"id,review\n1,good\n", CSV, "", 422, "invalid-input", "there are `id`, `review`."),
+        (b"id,text\n", CSV, "", 422, "invalid-input", "no rows"),
         (b"a", TEXT, "?model=nobody", 404, "unknown-model", "nobody"),
         (b"a", TEXT, "?model=remarks", 422, "invalid-input", "rows"),
         (b"a", TEXT, "?priority=1.5", 422, "invalid-input", "priority"),
         (b"a", TEXT, "?priority=\xb2", 422, "invalid-input", "priority"),
         (b"a", TEXT, "?column=", 422, "invalid-input", "column"),
-        (b"a" * 10_001, TEXT, "", 413, "payload-too-large", "10000 bytes"),
+        (b"a" * 10_001, TEXT, "", 413, "payload-too-large", "10 000 bytes"),
         (b"a", {"content-type": "text/plain; charset=latin-1"}, "", 415, "unsupported-media-type", "UTF-8"),
         (b"a", {"content-type": "application/zip"}, "", 415, "unsupported-media-type", "text/csv"),
         (b"a", {"content-type": "text/csv", "content-encoding": "gzip"}, "", 415, "unsupported-media-type", "Encoding"),
