@@ -119,14 +119,15 @@ export function inTime<Result>(
 
 export const MAX_ATTEMPTS = 5;
 
-/** Before the next try; rejects when it is not wanted any more. */
+/** Before the next try, no longer than half of the time left; rejects when it is not wanted any more. */
 export function pauseAfter(
   error: unknown,
   attempt: number,
   { timers, random }: Seams,
   signal?: AbortSignal,
+  leftMs = Number.POSITIVE_INFINITY,
 ): Promise<void> {
-  const waitMs = Math.max(saidMs(error), reconnectDelay(attempt, random));
+  const waitMs = Math.max(saidMs(error), Math.min(leftMs / 2, reconnectDelay(attempt, random)));
   return new Promise((resolve, reject) => {
     const onAbort = () => {
       timers.clear(timer);
@@ -159,7 +160,7 @@ export async function persistently<Result>(
     } catch (error) {
       signal?.throwIfAborted();
       if (attempt === MAX_ATTEMPTS || !isTemporary(error) || leftMs() <= saidMs(error)) throw error;
-      await pauseAfter(error, attempt, seams, signal);
+      await pauseAfter(error, attempt, seams, signal, leftMs());
     }
   }
 }

@@ -66,8 +66,10 @@ export async function submitJob(
   return createJob(connection, state.job_uuid, state, options);
 }
 
-/** A job by its id, of this page or another. Nothing is asked before it is used. */
+/** A job by its id, of this page or another. Nothing is asked before it is used. Throws a `RangeError` where it is none. */
 export function job(caller: JobsCaller, id: string, options: FollowOptions = {}): Job {
+  // As part of an address these would name the list of jobs, or what is above it.
+  if (/^\.{0,2}$/.test(id)) throw new RangeError(`"${id}" is no job's id.`);
   return createJob(connect(caller), id, null, options);
 }
 

@@ -104,6 +104,19 @@ describe("a submission", () => {
     expect(world.time.pending()).toBe(0);
   });
 
+  test("keeps its deadline, the pauses included", async () => {
+    const { world, caller } = open();
+    world.answer = lost;
+    let isOver = false;
+    const failed = submitJob(caller, { text: "a" }, { deadlineMs: 200 }).finally(() => {
+      isOver = true;
+    });
+    failed.catch(() => {});
+    await world.time.advance(200);
+    expect([isOver, world.calls.length]).toEqual([true, 5]);
+    await expect(failed).rejects.toThrow("network");
+  });
+
   test("can be called off between two tries, and no timer is left", async () => {
     const { world, caller } = open();
     world.answer = lost;
@@ -430,6 +443,10 @@ describe("following a job", () => {
     world.socket().say(COMPLETED);
     expect(isTerminal(await last)).toBe(true);
   });
+});
+
+test.each(["", ".", ".."])("a job is not one without an id: %j", (id) => {
+  expect(() => job({ url: "http://here" }, id)).toThrow(RangeError);
 });
 
 describe("orders", () => {
