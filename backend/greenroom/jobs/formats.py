@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import msgspec
 
+from greenroom.jobs.lines import BOM
 from greenroom.jobs.seam import Chunk
 
 _LABELS = ("index", "label", "score", "truncated", "error")
@@ -36,11 +37,18 @@ Answered = tuple[Chunk, Sequence[object]]
 
 
 async def encoded(
-    format_: ResultFormat, answered: AsyncIterator[Answered], embeds: bool, with_inputs: bool = False
+    format_: ResultFormat,
+    answered: AsyncIterator[Answered],
+    embeds: bool,
+    with_inputs: bool = False,
+    with_mark: bool = False,
 ) -> AsyncIterator[bytes]:
     """The file in pieces, one a chunk. `embeds`: whether the model gives embeddings; for the head of a CSV file, as
-    is `with_inputs`."""
+    are `with_inputs` and `with_mark`: a byte order mark, without which Excel takes UTF-8 for something else, and which
+    is part of the first column's name for many another program."""
     if format_ is ResultFormat.CSV:
+        if with_mark:
+            yield BOM
         pieces = _table(answered, _EMBEDDINGS if embeds else _LABELS, with_inputs)
     else:
         pieces = _json(answered) if format_ is ResultFormat.JSON else _json_lines(answered)

@@ -64,6 +64,8 @@ _RESULT_PARAMETERS = (
     Parameter("format", "`json` when absent.", choices=tuple(ResultFormat)),
     Parameter("inputs", "Whether each result has its input beside it, as `text` or `row` (in CSV a cell of JSON).",
               schema={"type": "boolean", "default": False}),
+    Parameter("bom", "Whether a CSV file begins with a byte order mark, by which Excel knows it as UTF-8.",
+              schema={"type": "boolean", "default": False}),
 )  # fmt: skip
 _STATE = f"({'|'.join(JobState)})"
 _PAGE_PARAMETERS = (
@@ -116,7 +118,8 @@ async def job_by_id(request: Request) -> Response:
               downloads=("text/csv", "application/jsonl"), refusals=(422, 503)),
 )  # fmt: skip
 async def job_results(request: Request) -> Response:
-    id_, format_, with_inputs = job_id(request.path_params), _format(request), _wants_inputs(request)
+    id_, format_ = job_id(request.path_params), _format(request)
+    with_inputs, with_mark = _wants(request, "inputs"), _wants(request, "bom")
     queue = await jobs_of(request).queue()
     job = await queue.get(id_)
     chunks = queue.results(id_)
@@ -124,7 +127,7 @@ async def job_results(request: Request) -> Response:
     keeper = jobs_of(request).greenroom.keepers.get(job.model)
     embeds = keeper is not None and keeper.spec.task is Task.EMBED
     headers = {**NO_STORE, "content-disposition": f'attachment; filename="job-{id_[:8]}.{format_}"'}
-    body = encoded(format_, await _begun(answered), embeds, with_inputs)
+    body = encoded(format_, await _begun(answered), embeds, with_inputs, with_mark)
     return StreamingResponse(body, 200, headers, MEDIA_TYPES[format_])
 
 
@@ -193,10 +196,10 @@ def _format(request: Request) -> ResultFormat:
     return ResultFormat(value)
 
 
-def _wants_inputs(request: Request) -> bool:
-    value = request.query_params.get("inputs", "false")
+def _wants(request: Request, name: str) -> bool:
+    value = request.query_params.get(name, "false")
     if value not in ("true", "false"):
-        raise _refused("inputs: true or false is needed")
+        raise _refused(f"{name}: true or false is needed")
     return value == "true"
 
 

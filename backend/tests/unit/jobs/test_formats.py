@@ -20,14 +20,15 @@ CHUNKS = (Chunk(0, (GOOD, ERROR), "1"), Chunk(2, ({**GOOD, "label": "-1+1", "tru
 
 def file(
     format_: ResultFormat, chunks: tuple[Chunk, ...] = CHUNKS, embeds: bool = False,
-    inputs: tuple[object, ...] | None = None,
+    inputs: tuple[object, ...] | None = None, mark: bool = False,
 ) -> str:  # fmt: skip
     async def coming() -> AsyncIterator[Answered]:
         for chunk in chunks:
             yield chunk, (inputs or ())[chunk.start : chunk.start + len(chunk.rows)]
 
     async def collect() -> str:
-        return b"".join([piece async for piece in encoded(format_, coming(), embeds, inputs is not None)]).decode()
+        pieces = encoded(format_, coming(), embeds, inputs is not None, mark)
+        return b"".join([piece async for piece in pieces]).decode()
 
     return asyncio.run(collect())
 
@@ -43,6 +44,12 @@ def test_json_is_one_array_whatever_the_chunks() -> None:
 def test_a_file_of_no_results_is_well_formed(format_: ResultFormat, empty: str) -> None:
     assert file(format_, ()) == empty
     assert file(format_, (Chunk(0, (), "1"),)) == empty
+
+
+@pytest.mark.parametrize("format_", ResultFormat)
+def test_a_mark_for_excel_is_in_csv_alone_and_where_it_is_wanted(format_: ResultFormat) -> None:
+    plain, marked = file(format_), file(format_, mark=True)
+    assert marked == ("\ufeff" if format_ is ResultFormat.CSV else "") + plain
 
 
 def test_json_lines_are_the_same_rows() -> None:

@@ -268,7 +268,9 @@ def test_results_of_a_job_that_has_none_are_an_empty_file(app: Starlette) -> Non
     assert answer.headers["content-disposition"] == f'attachment; filename="job-{address[6:14]}.json"'
     assert ask(app, f"{address}/results?format=xml").problem == "invalid-input"
     assert ask(app, f"{address}/results?format=csv").body == b"index,label,score,truncated,error\r\n"
-    assert ask(app, f"{address}/results?inputs=yes").problem == "invalid-input"
+    assert ask(app, f"{address}/results?format=csv&bom=true").body.startswith(b"\xef\xbb\xbfindex,")
+    for flag in ("inputs", "bom"):
+        assert ask(app, f"{address}/results?{flag}=yes").problem == "invalid-input"
 
 
 def test_results_of_a_job_whose_file_is_gone_still_come_without_its_texts(app: Starlette, tmp_path: Path) -> None:
