@@ -2,7 +2,8 @@
 
 All but `work` ask a server that runs. The exit status is 0 when it was done (of `watch` and `submit --wait`: when the
 job completed), 1 when it failed or the server would not, 2 when the command was wrong, 3 when no server answers, 4
-when the job that was watched was cancelled, and 130 after Ctrl-C, which ends no job. Results go to stdout, bars and
+when the job that was watched was cancelled, 5 when the results are those of a job that has not completed, and 130 after
+Ctrl-C, which ends no job. Results go to stdout, bars and
 errors to stderr. Nothing but argparse is imported until a command runs: `greenroom serve` passes through here, too.
 """
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from greenroom.cli.remote import Remote
     from greenroom.protocol.jobs import JobAnswer
 
-FAILED, NO_SERVER, CANCELLED, INTERRUPTED = 1, 3, 4, 130
+FAILED, NO_SERVER, CANCELLED, PART, INTERRUPTED = 1, 3, 4, 5, 130
 MAX_PRIORITY = 10
 STATES = ("pending", "processing", "completed", "failed", "cancelled")
 FORMATS = ("json", "csv", "jsonl")
@@ -51,6 +52,7 @@ def add_jobs(commands: Commands[argparse.ArgumentParser]) -> None:
     results.add_argument("--format", choices=FORMATS, help="by the suffix of --output when left out, else json")
     results.add_argument("--output", type=Path, metavar="FILE", help="where to put them, once all are here (stdout)")
     results.add_argument("--inputs", action="store_true", help="each result with the input that it is of")
+    results.add_argument("--bom", action="store_true", help="CSV with a byte order mark, for Excel")
     for action in (watch, cancel, retry, results):
         action.add_argument("id", metavar="ID")
     _add_work(actions)
@@ -217,7 +219,8 @@ async def _order(remote: Remote, method: str, id_: str, action: str = "") -> Job
 async def _results(remote: Remote, options: argparse.Namespace) -> int:
     from greenroom.cli.jobs_results import download
 
-    return await download(remote, options.id, options.format, options.output, inputs=options.inputs)
+    flags = [name for name in ("inputs", "bom") if getattr(options, name)]
+    return await download(remote, options.id, options.format, options.output, flags)
 
 
 def _say(options: argparse.Namespace, job: JobAnswer, sentence: str) -> None:

@@ -5,34 +5,38 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from greenroom.cli.jobs import FORMATS
+from greenroom.cli.jobs import FORMATS, PART
 from greenroom.cli.remote import Remote
 from greenroom.protocol.jobs import JobAnswer
 from greenroom.words import ConfigError
 
 
-async def download(remote: Remote, id_: str, format_: str | None, output: Path | None, *, inputs: bool) -> int:
-    """`output`: replaced once all of it is here; None: stdout. `inputs`: beside their results, too.
+async def download(
+    remote: Remote, id_: str, format_: str | None, output: Path | None, flags: Sequence[str] = ()
+) -> int:
+    """The exit status. `output`: replaced once all of it is here; None: stdout. `flags`: what else is true of them.
 
     Raises ConfigError, NoServerError, RefusedError."""
     path = f"/jobs/{quote(id_, safe='')}"
     job = remote.understood(JobAnswer, await remote.ask("GET", path))
-    if job.status != "completed":
+    status = 0 if job.status == "completed" else PART
+    if status == PART:
         print(f"The job is {job.status}: results of {job.done} of {job.total} inputs so far.", file=sys.stderr)
     suffix = output.suffix.removeprefix(".").lower() if output else ""
-    query = {"format": format_ or (suffix if suffix in FORMATS else "json")} | ({"inputs": "true"} if inputs else {})
+    query = {"format": format_ or (suffix if suffix in FORMATS else "json"), **dict.fromkeys(flags, "true")}
     if output is None:
         await _to_stdout(remote, f"{path}/results", query)
-        return 0
+        return status
     try:
         await _to_file(remote, f"{path}/results", query, output)
     except OSError as error:
         raise ConfigError(f"{output} cannot be written: {error.strerror}.") from error
     print(f"{output}: {job.done} of {job.total} results.")
-    return 0
+    return status
 
 
 async def _to_stdout(remote: Remote, path: str, query: dict[str, str]) -> None:

@@ -292,7 +292,7 @@ def results(status: str = "completed", body: Reply = rows) -> dict[str, Reply]:
     [
         ([], "json"), (["--format", "csv"], "csv"), (["--output", "a.jsonl"], "jsonl"), (["--output", "a.txt"], "json"),
         (["--output", "a.csv", "--format", "json"], "json"),
-        (["--inputs"], "json&inputs=true"),
+        (["--inputs"], "json&inputs=true"), (["--format", "csv", "--inputs", "--bom"], "csv&inputs=true&bom=true"),
     ],
 )  # fmt: skip
 def test_results_come_in_the_format_that_is_meant(options: list[str], format_: str) -> None:
@@ -301,11 +301,17 @@ def test_results_come_in_the_format_that_is_meant(options: list[str], format_: s
     assert server.asked[-1] == f"GET /jobs/{ID}/results?format={format_}"
 
 
-def test_results_so_far_are_said_to_be_no_more_than_that(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    with answering(results("processing")) as server:
-        assert run(["jobs", "results", ID, "--url", server.url]) == 0
-    said = capfdbinary.readouterr()
-    assert (said.out, said.err) == (b"rows", b"The job is processing: results of 4 of 10 inputs so far.\n")
+@pytest.mark.parametrize("status", ["pending", "processing", "failed", "cancelled"])
+def test_results_so_far_are_said_to_be_no_more_than_that(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], status: str
+) -> None:
+    file = tmp_path / "a.json"
+    with answering(results(status)) as server:
+        for output in ([], ["--output", str(file)]):
+            assert run(["jobs", "results", ID, *output, "--url", server.url]) == 5
+            said = capfdbinary.readouterr()
+            assert said.err.decode() == f"The job is {status}: results of 4 of 10 inputs so far.\n"
+            assert (file.read_bytes() if output else said.out) == b"rows"
 
 
 def test_a_file_of_results_is_whole_or_what_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
