@@ -3,7 +3,10 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { COMPLETED, jobCard, openJobs, PENDING, PROCESSING } from "./jobs-world";
 import { problem } from "./models-world";
 
-beforeEach(() => localStorage.clear());
+beforeEach(() => {
+  localStorage.clear();
+  history.replaceState(null, "", "/");
+});
 afterEach(() => {
   cleanup();
   vi.unstubAllGlobals();
@@ -144,6 +147,40 @@ test("the list is filtered by state on the server, and turned page by page", asy
   fireEvent.change(screen.getByLabelText("Show"), { target: { value: "" } });
   await advance(100);
   expect(calls.at(-1)?.path).toBe("/jobs?skip=0&limit=10");
+});
+
+test("page and filter are in the address, so that a reload keeps them", async () => {
+  history.replaceState(null, "", "/app/jobs?mine=1#here");
+  const first = await openJobs({ jobs: [COMPLETED] });
+  first.server.total = 40;
+  fireEvent.change(screen.getByLabelText("Show"), { target: { value: "completed" } });
+  await first.advance(100);
+  fireEvent.click(screen.getByRole("button", { name: "Next" }));
+  await first.advance(100);
+  expect(location.href).toMatch(/\/app\/jobs\?mine=1&status=completed&page=2#here$/);
+  cleanup();
+  const { calls } = await openJobs({ jobs: [COMPLETED] });
+  expect(calls.at(-1)?.path).toBe("/jobs?status=completed&skip=10&limit=10");
+  expect(screen.getByLabelText<HTMLSelectElement>("Show").value).toBe("completed");
+});
+
+test.each(["status=nonsense&page=-3", "page=1e99", "page=x", "page=1.5"])(
+  "an address that means nothing (%s) is the first page of all",
+  async (query) => {
+    history.replaceState(null, "", `/app/jobs?${query}`);
+    const { calls } = await openJobs({ jobs: [COMPLETED] });
+    expect(calls.at(-1)?.path).toBe("/jobs?skip=0&limit=10");
+  },
+);
+
+test("a page beyond the last one becomes the last one", async () => {
+  history.replaceState(null, "", "/app/jobs?page=9");
+  const { calls } = await openJobs({
+    jobs: [COMPLETED],
+    answer: ({ path }) =>
+      path.includes("skip=80") ? Response.json([], { headers: { "X-Total-Count": "23" } }) : null,
+  });
+  expect(calls.at(-1)?.path).toBe("/jobs?skip=20&limit=10");
 });
 
 test("an empty list says so", async () => {

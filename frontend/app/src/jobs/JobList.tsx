@@ -2,7 +2,8 @@ import type { JobState } from "@greenroom/client";
 import { useId } from "react";
 import { JobCard } from "./JobCard";
 import { Pager } from "./Pager";
-import { type Jobs, PAGE_SIZE } from "./useJobs";
+import { PAGE_SIZE } from "./place";
+import type { Jobs } from "./useJobs";
 import type { KnownModel } from "./useModelStates";
 import { STATES } from "./words";
 

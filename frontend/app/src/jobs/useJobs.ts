@@ -2,10 +2,10 @@ import type { JobAnswer, JobState } from "@greenroom/client";
 import { isTerminal, type JobsPage, listJobs, watchJobs } from "@greenroom/client/jobs";
 import { useGreenroom } from "@greenroom/react";
 import { useCallback, useEffect, useRef, useState } from "react";
+import { lastSkip, PAGE_SIZE, type Place, readPlace, writePlace } from "./place";
 import { useSoon } from "./useSoon";
 import { nameOf, STATES } from "./words";
 
-export const PAGE_SIZE = 10;
 const LOOK_AGAIN_MS = 5_000;
 
 export interface Jobs {
@@ -25,20 +25,18 @@ export interface Jobs {
   showFirst(job: JobAnswer): void;
 }
 
-interface Place {
-  status: JobState | undefined;
-  skip: number;
-  /** Looks again. */
-  turn: number;
-}
+/** Another turn looks again. */
+type Looked = Place & { turn: number };
 
 /** One page of the list, kept up to date by the socket that tells of all jobs. */
 export function useJobs(): Jobs {
-  const [place, setPlace] = useState<Place>({ status: undefined, skip: 0, turn: 0 });
+  const [place, setPlace] = useState<Looked>(() => ({ ...readPlace(), turn: 0 }));
   const [page, setPage] = useState<JobsPage | null>(null);
   const [news, setNews] = useState("");
   const lookAgain = useCallback(() => setPlace((before) => ({ ...before, turn: before.turn + 1 })), []);
-  const { problem, overtaking } = useLook(place, setPage, lookAgain);
+  useEffect(() => writePlace(place), [place]);
+  const turnTo = useCallback((skip: number) => setPlace((before) => ({ ...before, skip })), []);
+  const { problem, overtaking } = useLook(place, { setPage, turnTo, lookAgain });
   const lookSoon = useSoon(lookAgain, () => overtaking.current !== null);
   const shown = useRef(page);
   shown.current = page;
@@ -61,7 +59,7 @@ export function useJobs(): Jobs {
     status: place.status,
     skip: place.skip,
     update,
-    turnTo: (skip) => setPlace({ ...place, skip }),
+    turnTo,
     filter: (status) => setPlace({ ...place, status, skip: 0 }),
     showFirst: () => setPlace({ status: undefined, skip: 0, turn: place.turn + 1 }),
   };
@@ -70,11 +68,17 @@ export function useJobs(): Jobs {
 const withJob = (job: JobAnswer) => (page: JobsPage | null) =>
   page && { ...page, jobs: page.jobs.map((each) => (each.job_uuid === job.job_uuid ? job : each)) };
 
+interface AfterLook {
+  setPage(page: JobsPage): void;
+  turnTo(skip: number): void;
+  lookAgain(): void;
+}
+
 /**
  * One look for each place; after a failure another one. What is known stays meanwhile. `overtaking`: while a look is
  * under way, what is newer than its answer may be.
  */
-function useLook({ status, skip, turn }: Place, setPage: (page: JobsPage) => void, lookAgain: () => void) {
+function useLook({ status, skip, turn }: Looked, { setPage, turnTo, lookAgain }: AfterLook) {
   const greenroom = useGreenroom();
   const [problem, setProblem] = useState<string | null>(null);
   const overtaking = useRef<Map<string, JobAnswer> | null>(null);
@@ -89,6 +93,8 @@ function useLook({ status, skip, turn }: Place, setPage: (page: JobsPage) => voi
         if (abort.signal.aborted) return;
         overtaking.current = null;
         setProblem(null);
+        const last = lastSkip(page.total);
+        if (page.jobs.length === 0 && skip > last) return turnTo(last);
         setPage({ ...page, jobs: page.jobs.map((job) => newer.get(job.job_uuid) ?? job) });
       },
       (error: unknown) => {
@@ -102,7 +108,7 @@ function useLook({ status, skip, turn }: Place, setPage: (page: JobsPage) => voi
       clearTimeout(timer);
       abort.abort();
     };
-  }, [greenroom, status, skip, turn, setPage, lookAgain]);
+  }, [greenroom, status, skip, turn, setPage, turnTo, lookAgain]);
   return { problem, overtaking };
 }
 
