@@ -1,6 +1,6 @@
 import { cleanup, fireEvent, screen, within } from "@testing-library/react";
 import { afterEach, expect, test, vi } from "vitest";
-import { COMPLETED, jobCard, openJobs, RESULTS, rows } from "./jobs-world";
+import { COMPLETED, jobCard, openJobs, PROCESSING, RESULTS, rows } from "./jobs-world";
 import { problem } from "./models-world";
 
 afterEach(() => {
@@ -114,4 +114,44 @@ test("results are downloaded from the server in three formats", async () => {
     .map((link) => link.getAttribute("href"));
   const base = `http://here/jobs/${COMPLETED.job_uuid}/results?format=`;
   expect(hrefs).toEqual(["csv", "json", "jsonl"].map((format) => `${base}${format}&inputs=true`));
+});
+
+test("of vectors the page says that they are in the downloads, and shows the texts without empty columns", async () => {
+  const embedding = btoa(String.fromCharCode(...new Uint8Array(8)));
+  const { card, cells } = await openResults([
+    { text: "one", embedding },
+    { text: "two", embedding },
+  ]);
+  expect(card.getByText("Each text has become a vector of 2 numbers; the downloads have them.")).toBeTruthy();
+  expect(card.getAllByRole("columnheader").map(({ textContent }) => textContent)).toEqual([
+    "Input",
+    "Text",
+    "Note",
+  ]);
+  expect(cells()).toEqual([
+    ["1", "one", ""],
+    ["2", "two", ""],
+  ]);
+});
+
+test("a job that runs shows what there is by now, and more when it is asked again", async () => {
+  let results = RESULTS.slice(0, 2);
+  const { advance, tellJob } = await openJobs({
+    jobs: [PROCESSING],
+    answer: ({ path }) => (path.includes("/results") ? rows(...results) : null),
+  });
+  const card = jobCard(PROCESSING);
+  fireEvent.click(card.getByRole("button", { name: /^Show results/ }));
+  await advance(100);
+  expect(card.getByText("The first 2 of 2,000 inputs: the job goes on.")).toBeTruthy();
+  expect(card.getAllByRole("row")).toHaveLength(3);
+  results = RESULTS.slice(0, 3);
+  fireEvent.click(card.getByRole("button", { name: /^Read again/ }));
+  await advance(100);
+  expect(card.getAllByRole("row")).toHaveLength(4);
+  results = RESULTS;
+  await tellJob({ ...COMPLETED, job_uuid: PROCESSING.job_uuid });
+  await advance(100);
+  expect(card.getAllByRole("row")).toHaveLength(5);
+  expect(card.queryByText(/the job goes on/)).toBeNull();
 });

@@ -8,10 +8,12 @@ const PAGE_SIZE = 25;
 interface ResultsTableProps {
   name: string;
   rows: readonly ResultRow[];
+  /** They have neither label nor score. */
+  areVectors: boolean;
 }
 
 /** A page of the rows. It may be wider than a phone, so it scrolls inside itself, by keyboard too. */
-export function ResultsTable({ name, rows }: ResultsTableProps) {
+export function ResultsTable({ name, rows, areVectors }: ResultsTableProps) {
   const [skip, setSkip] = useState(0);
   if (rows.length === 0) return <p className="hint">No row to show.</p>;
   return (
@@ -23,8 +25,8 @@ export function ResultsTable({ name, rows }: ResultsTableProps) {
             <tr>
               <th scope="col">Input</th>
               <th scope="col">Text</th>
-              <th scope="col">Label</th>
-              <th scope="col">Score</th>
+              {!areVectors && <th scope="col">Label</th>}
+              {!areVectors && <th scope="col">Score</th>}
               <th scope="col">Note</th>
             </tr>
           </thead>
@@ -33,8 +35,7 @@ export function ResultsTable({ name, rows }: ResultsTableProps) {
               <tr key={row.index}>
                 <th scope="row">{number(row.index + 1)}</th>
                 <td className="row-text">{row.text}</td>
-                <td data-label={row.label ?? undefined}>{row.label ? capitalised(row.label) : "–"}</td>
-                <td>{row.score == null ? "–" : percent(row.score)}</td>
+                {!areVectors && <LabelCells {...row} />}
                 <td className="row-note">{noteOf(row)}</td>
               </tr>
             ))}
@@ -42,6 +43,15 @@ export function ResultsTable({ name, rows }: ResultsTableProps) {
         </table>
       </section>
       <Pager what="results" skip={skip} size={PAGE_SIZE} total={rows.length} onTurn={setSkip} />
+    </>
+  );
+}
+
+function LabelCells({ label, score }: Pick<ResultRow, "label" | "score">) {
+  return (
+    <>
+      <td data-label={label ?? undefined}>{label ? capitalised(label) : "–"}</td>
+      <td>{score == null ? "–" : percent(score)}</td>
     </>
   );
 }

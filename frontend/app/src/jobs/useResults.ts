@@ -12,6 +12,8 @@ export interface ResultsRead {
   /** How many rows have which label; `null`: none. Most first. */
   labels: readonly (readonly [string | null, number])[];
   count: number;
+  /** Of a vector, where the results are vectors. */
+  dimension: number | null;
   isComplete: boolean;
   problem: string | null;
 }
@@ -22,11 +24,14 @@ export const MAX_ROWS = 100_000;
 const PAINT_EVERY_ROWS = 2_000;
 /** Of one text: a hundred thousand of them are kept. */
 const MAX_CHARACTERS = 500;
+/** A vector is float32. */
+const BYTES_PER_NUMBER = 4;
 
-/** The rows of a job that has ended, as they come. Vectors are not kept: they are for programs. */
-export function useResults(id: string): ResultsRead {
+/** The rows that a job has, as they come; another turn reads anew. Vectors are not kept: they are for programs. */
+export function useResults(id: string, turn: number): ResultsRead {
   const greenroom = useGreenroom();
   const [read, setRead] = useState<ResultsRead>(() => shown(newGathering(), false, null));
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another turn reads anew.
   useEffect(() => {
     const abort = new AbortController();
     const gathering = newGathering();
@@ -43,7 +48,7 @@ export function useResults(id: string): ResultsRead {
       (error: unknown) => show(false, problemOf(error)),
     );
     return () => abort.abort();
-  }, [greenroom, id]);
+  }, [greenroom, id, turn]);
   return read;
 }
 
@@ -51,12 +56,14 @@ interface Gathering {
   rows: ResultRow[];
   labels: Map<string | null, number>;
   count: number;
+  dimension: number | null;
 }
 
-const newGathering = (): Gathering => ({ rows: [], labels: new Map(), count: 0 });
+const newGathering = (): Gathering => ({ rows: [], labels: new Map(), count: 0, dimension: null });
 
 function gather(gathering: Gathering, { embedding, row, text = null, ...rest }: JobResult): void {
   gathering.count += 1;
+  if (embedding) gathering.dimension ??= atob(embedding).length / BYTES_PER_NUMBER;
   if (gathering.rows.length < MAX_ROWS)
     gathering.rows.push({ ...rest, text: shortened(text ?? wordsOf(row)) });
   const label = rest.label ?? null;
@@ -74,7 +81,11 @@ function wordsOf(row: JobResult["row"]): string | null {
 const shortened = (text: string | null) =>
   text !== null && text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS)}…` : text;
 
-function shown({ rows, labels, count }: Gathering, isComplete: boolean, problem: string | null): ResultsRead {
+function shown(
+  { rows, labels, ...rest }: Gathering,
+  isComplete: boolean,
+  problem: string | null,
+): ResultsRead {
   const sorted = [...labels].sort(([, left], [, right]) => right - left);
-  return { rows: rows.slice(), labels: sorted, count, isComplete, problem };
+  return { rows: rows.slice(), labels: sorted, ...rest, isComplete, problem };
 }
