@@ -105,7 +105,7 @@ test("a dropped file is handed over as it is, with its column", async () => {
 test("a file of another kind is refused before it is sent, and can be removed", async () => {
   const { calls } = await openJobs();
   chosen("a.pdf");
-  expect(screen.getByRole("alert").textContent).toBe("A .txt, .csv or .jsonl file is needed.");
+  expect(screen.getByRole("alert").textContent).toBe("A .txt, .csv, .tsv or .jsonl file is needed.");
   start();
   expect(calls.every(({ method }) => method === "GET")).toBe(true);
   const remove = screen.getByRole("button", { name: "Remove the file" });
@@ -132,6 +132,20 @@ test("a file that was changed after it was chosen is to be chosen again", async 
   chosen("a.csv");
   expect(screen.queryByRole("alert")).toBeNull();
   expect(screen.getByLabelText<HTMLInputElement>("Column with the text").value).toBe("review");
+});
+
+test("of two dropped files none is taken, and dropped text changes nothing", async () => {
+  await openJobs();
+  const drop = (...files: File[]) =>
+    fireEvent.drop(screen.getByRole("region", { name: "New job" }), { dataTransfer: { files } });
+  const [one, two] = [new File(["a"], "one.txt"), new File(["b"], "two.txt")];
+  drop(one, two);
+  expect(screen.getByRole("alert").textContent).toBe("One file makes one job: drop them one at a time.");
+  expect(screen.getByLabelText("File")).toBeTruthy();
+  drop(one);
+  expect(screen.queryByRole("alert")).toBeNull();
+  drop();
+  expect(screen.getByText("one.txt")).toBeTruthy();
 });
 
 test("before the models are ready the page says that jobs are taken, and what each waits for", async () => {
@@ -209,9 +223,10 @@ test("a waiting job is cancelled, and then tried again", async () => {
 });
 
 test("the focus stays on a card whose button was pressed", async () => {
-  const cancelling = { ...PROCESSING, cancelling: true };
+  const running = { ...PROCESSING, done: 0 };
+  const cancelling = { ...running, cancelling: true };
   const { advance, tellJob } = await openJobs({
-    jobs: [PROCESSING],
+    jobs: [running],
     answer: ({ method }) => (method === "DELETE" ? Response.json(cancelling, { status: 202 }) : null),
   });
   const cancel = jobCard(PROCESSING).getByRole("button", { name: /^Cancel/ });
@@ -220,7 +235,7 @@ test("the focus stays on a card whose button was pressed", async () => {
   await advance(100);
   expect(jobCard(PROCESSING).getByText("Being cancelled")).toBeTruthy();
   expect(document.activeElement).toBe(jobCard(PROCESSING).getByRole("contentinfo"));
-  await tellJob({ ...PROCESSING, status: "cancelled" });
+  await tellJob({ ...running, status: "cancelled" });
   jobCard(PROCESSING).getByRole("button", { name: /^Try again/ });
 });
 
@@ -232,6 +247,15 @@ test("an order that is refused says why", async () => {
   fireEvent.click(jobCard(FAILED).getByRole("button", { name: /^Try again/ }));
   await advance(100);
   expect(jobCard(FAILED).getByText("The job has not ended.")).toBeTruthy();
+});
+
+test("a card has the whole id, and says of a job that ended early how far it came", async () => {
+  await openJobs({ jobs: [COMPLETED, { ...FAILED, status: "cancelled", total: 1_300, done: 12 }] });
+  const cancelled = jobCard(FAILED);
+  expect(cancelled.getByText("12 of 1,300 inputs have results")).toBeTruthy();
+  expect(cancelled.getByText(FAILED.job_uuid)).toBeTruthy();
+  expect(cancelled.getByText(/^Download what there is/)).toBeTruthy();
+  expect(jobCard(COMPLETED).queryByText(/have results/)).toBeNull();
 });
 
 test("a failed job says why, and lines that were no input are told by their number", async () => {

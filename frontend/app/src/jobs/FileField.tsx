@@ -35,7 +35,8 @@ export function FileField({ file, column, onFile, onColumn }: FileFieldProps) {
         )}
       </p>
       <p id={ids.hint} className="hint">
-        A .txt with a text on each line, a .csv, or a .jsonl. Lines that are no input are left out and told.
+        A .txt with a text on each line, a .csv, .tsv or .jsonl. Lines that are no input are left out, and you
+        are told which.
       </p>
       {file !== null && !file.name.toLowerCase().endsWith(".txt") && (
         <p className="field-row">

@@ -21,7 +21,7 @@ export function JobCard({ job, model, isAway, onChange }: JobCardProps) {
   const heading = useId();
   const results = useId();
   const [isOpen, setIsOpen] = useState(false);
-  const hasResults = isTerminal(job) && job.done > 0;
+  const hasResults = job.done > 0;
   return (
     <article className="panel model job" aria-labelledby={heading}>
       <Head job={job} headingId={heading} isAway={isAway} />
@@ -54,7 +54,7 @@ function Head({ job, headingId, isAway }: Pick<JobCardProps, "job" | "isAway"> &
         </b>
       )}
       <p className="model-kind">
-        {counted(job.total, "input")}
+        {amountOf(job)}
         <span>
           model <b>{job.model}</b>
         </span>
@@ -66,9 +66,19 @@ function Head({ job, headingId, isAway }: Pick<JobCardProps, "job" | "isAway"> &
         <span>
           <time dateTime={job.created_at}>{when(job.created_at)}</time>
         </span>
+        <span>
+          <code className="job-id">{job.job_uuid}</code>
+        </span>
       </p>
     </header>
   );
+}
+
+/** Of a job that ended early, how far it came: results and downloads are of that part. */
+function amountOf(job: JobAnswer): string {
+  const all = counted(job.total, "input");
+  const isPart = isTerminal(job) && job.done < job.total && job.total > 1;
+  return isPart ? `${number(job.done)} of ${all} have results` : all;
 }
 
 function Underway({ job, model, isAway }: Pick<JobCardProps, "job" | "model" | "isAway">) {

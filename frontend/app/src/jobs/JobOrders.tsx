@@ -49,7 +49,7 @@ export function JobOrders({ job, isAway, onChange, results }: JobOrdersProps) {
           button("Try again", (mine) => mine.retry())}
         {results && (
           <span className="downloads">
-            Download{" "}
+            {job.status === "completed" ? "Download" : "Download what there is"}{" "}
             {Object.entries(FORMATS).map(([format, name]) => (
               <a
                 key={format}

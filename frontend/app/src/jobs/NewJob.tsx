@@ -1,11 +1,13 @@
 import type { JobAnswer } from "@greenroom/client";
-import { isTerminal } from "@greenroom/client/jobs";
-import { type DragEvent, type FormEvent, useId, useState } from "react";
+import { type FormEvent, useId, useState } from "react";
 import { useDraft } from "../draft";
+import { kindOf } from "../models/words";
 import { FileField } from "./FileField";
+import { Outcome } from "./Outcome";
+import { useDrop } from "./useDrop";
 import type { KnownModel } from "./useModelStates";
 import { isAcceptable, linesOf, useSubmission } from "./useSubmission";
-import { bytes, counted, nameOf, percent, waitOf } from "./words";
+import { counted } from "./words";
 
 interface NewJobProps {
   models: ReadonlyMap<string, KnownModel>;
@@ -14,13 +16,15 @@ interface NewJobProps {
   onAccepted(job: JobAnswer): void;
 }
 
+const TOO_MANY = "One file makes one job: drop them one at a time.";
+const OTHER_KIND = "A .txt, .csv, .tsv or .jsonl file is needed.";
+
 /** Texts or a file, and for which model. */
 export function NewJob({ models, jobs, onAccepted }: NewJobProps) {
   const [text, setText] = useDraft("jobs");
   const [file, setFile] = useState<File | null>(null);
   const [column, setColumn] = useState("");
   const [model, setModel] = useState("");
-  const [isOver, setIsOver] = useState(false);
   const submission = useSubmission({
     onAccepted(job) {
       setFile(null);
@@ -29,54 +33,32 @@ export function NewJob({ models, jobs, onAccepted }: NewJobProps) {
     },
     onFileChanged: () => setFile(null),
   });
-  const ids = { text: useId(), hint: useId(), heading: useId() };
+  const heading = useId();
   const lines = linesOf(text);
 
   function choose(chosen: File | null | undefined) {
     setFile(chosen ?? null);
+    drop.forget();
     submission.clear();
   }
+  const drop = useDrop(choose);
   function submit(event: FormEvent) {
     event.preventDefault();
+    drop.forget();
     submission.send({ lines, file, column, model });
   }
-  const drag = {
-    onDragOver(event: DragEvent) {
-      event.preventDefault();
-      setIsOver(true);
-    },
-    onDragLeave: () => setIsOver(false),
-    onDrop(event: DragEvent) {
-      event.preventDefault();
-      setIsOver(false);
-      choose(event.dataTransfer.files[0]);
-    },
-  };
+  const isOther = file !== null && !isAcceptable(file);
+  const problem = drop.isTooMany ? TOO_MANY : isOther ? OTHER_KIND : null;
   return (
     <section
       className="panel new-job"
-      aria-labelledby={ids.heading}
-      data-over={isOver || undefined}
-      {...drag}
+      aria-labelledby={heading}
+      data-over={drop.isOver || undefined}
+      {...drop.place}
     >
-      <h2 id={ids.heading}>New job</h2>
+      <h2 id={heading}>New job</h2>
       <form onSubmit={submit}>
-        {file === null && (
-          <>
-            <label htmlFor={ids.text}>Texts, one on each line</label>
-            <textarea
-              id={ids.text}
-              rows={5}
-              aria-describedby={ids.hint}
-              placeholder={"Delivery was two days early.\nThe box was crushed."}
-              value={text}
-              onChange={(event) => setText(event.target.value)}
-            />
-            <p id={ids.hint} className="hint">
-              {lines.length > 0 ? counted(lines.length, "text") : "Or drop a file anywhere on this panel."}
-            </p>
-          </>
-        )}
+        {file === null && <TextsField text={text} count={lines.length} onText={setText} />}
         <FileField file={file} column={column} onFile={choose} onColumn={setColumn} />
         <ModelField model={model} models={models} onModel={setModel} />
         <div className="actions">
@@ -88,14 +70,35 @@ export function NewJob({ models, jobs, onAccepted }: NewJobProps) {
             Start the job
           </button>
         </div>
-        <Outcome
-          {...submission}
-          models={models}
-          jobs={jobs}
-          isFileGood={file === null || isAcceptable(file)}
-        />
+        <Outcome {...submission} models={models} jobs={jobs} problem={problem} />
       </form>
     </section>
+  );
+}
+
+interface TextsFieldProps {
+  text: string;
+  count: number;
+  onText(text: string): void;
+}
+
+function TextsField({ text, count, onText }: TextsFieldProps) {
+  const ids = { text: useId(), hint: useId() };
+  return (
+    <>
+      <label htmlFor={ids.text}>Texts, one on each line</label>
+      <textarea
+        id={ids.text}
+        rows={5}
+        aria-describedby={ids.hint}
+        placeholder={"Delivery was two days early.\nThe box was crushed."}
+        value={text}
+        onChange={(event) => onText(event.target.value)}
+      />
+      <p id={ids.hint} className="hint">
+        {count > 0 ? counted(count, "text") : "Or drop a file anywhere on this panel."}
+      </p>
+    </>
   );
 }
 
@@ -113,60 +116,12 @@ function ModelField({ model, models, onModel }: ModelFieldProps) {
       <label htmlFor={id}>Model</label>
       <select id={id} value={model} onChange={(event) => onModel(event.target.value)}>
         <option value="">The first that classifies texts</option>
-        {[...models.keys()].map((name) => (
-          <option key={name}>{name}</option>
+        {[...models].map(([name, { report }]) => (
+          <option key={name} value={name}>
+            {name} ({kindOf(report).toLowerCase()})
+          </option>
         ))}
       </select>
     </p>
   );
-}
-
-type OutcomeProps = ReturnType<typeof useSubmission> &
-  Pick<NewJobProps, "models" | "jobs"> & { isFileGood: boolean };
-
-function Outcome({ state, cancel, models, jobs, isFileGood }: OutcomeProps) {
-  const isLoading = [...models.values()].some(({ state }) => state.required && state.phase !== "ready");
-  return (
-    <>
-      <div role="status" className="notice-slot">
-        {state.kind === "idle" && isLoading && (
-          <p className="notice">Models are still loading. Jobs are taken now, and begin by themselves.</p>
-        )}
-        {state.kind === "accepted" && <p className="notice">{acceptedText(state.job, jobs, models)}</p>}
-        {state.kind === "sending" && <p className="notice">Handing over…</p>}
-      </div>
-      {state.kind === "sending" && (
-        <div className="sending">
-          {state.totalBytes > 0 && <Sent sentBytes={state.sentBytes} totalBytes={state.totalBytes} />}
-          <button type="button" className="plain" onClick={cancel}>
-            Stop
-          </button>
-        </div>
-      )}
-      {(state.kind === "failed" || !isFileGood) && (
-        <p role="alert" className="notice bad">
-          {isFileGood && state.kind === "failed" ? state.detail : "A .txt, .csv or .jsonl file is needed."}
-        </p>
-      )}
-    </>
-  );
-}
-
-function Sent({ sentBytes, totalBytes }: { sentBytes: number; totalBytes: number }) {
-  return (
-    <>
-      <progress aria-label="Sent" max={totalBytes} value={sentBytes} />
-      <span className="hint">
-        {percent(sentBytes / totalBytes)} of {bytes(totalBytes)}
-      </span>
-    </>
-  );
-}
-
-/** As far as it still holds. */
-function acceptedText(accepted: JobAnswer, jobs: NewJobProps["jobs"], models: NewJobProps["models"]): string {
-  const job = jobs.find(({ job_uuid }) => job_uuid === accepted.job_uuid);
-  const wait = job?.status === "pending" && waitOf(job.model, models.get(job.model));
-  const leave = !(job && isTerminal(job)) && "You may leave this page.";
-  return [`Accepted as ${nameOf(accepted)}.`, wait, leave].filter(Boolean).join(" ");
 }
