@@ -100,9 +100,9 @@ def _schema(options: argparse.Namespace) -> int:
 
 def _documents() -> dict[str, dict[str, Any]]:
     from greenroom.protocol.schema import protocol_schema
-    from greenroom.web import documents, embeddings, mount, predict
+    from greenroom.web import documents, embeddings, jobs, mount, predict
 
-    routes = (*mount.ROUTES, *embeddings.ENDPOINTS, *predict.ENDPOINTS)
+    routes = (*mount.ROUTES, *embeddings.ENDPOINTS, *predict.ENDPOINTS, *jobs.ENDPOINTS)
     return {
         "protocol.json": protocol_schema(),
         "openapi.json": documents.openapi(routes),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from greenroom.cli.main import run
 from tests.unit.web.in_process import AppMaker, ask
 
 
@@ -53,6 +55,12 @@ def test_every_reference_leads_somewhere(contract: dict[str, Any]) -> None:
             check(inner)
 
     check(contract)
+
+
+def test_the_written_contract_has_every_call_that_the_served_one_has(contract: dict[str, Any], tmp_path: Path) -> None:
+    assert run(["schema", "--folder", str(tmp_path)]) == 0
+    written = json.loads((tmp_path / "openapi.json").read_text())
+    assert set(written["paths"]) == set(contract["paths"])
 
 
 def test_what_cannot_be_served_now_is_a_snapshot_or_a_problem(contract: dict[str, Any]) -> None:
