@@ -62,7 +62,8 @@ class Housekeeping:
 
     async def forget_the_old(self) -> None:
         """Jobs that ended so long ago, with their results and their files."""
-        old = await self._queue.purge(self._clock.unix() - self._retention_seconds)
+        now = self._clock.unix()
+        old = await self._queue.purge(now - self._retention_seconds, now)
         await asyncio.to_thread(_delete, old)
 
     async def sweep(self) -> None:

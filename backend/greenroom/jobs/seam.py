@@ -166,7 +166,8 @@ class JobQueue(Protocol):
         """The newest first; `states`: none given means all."""
 
     def results(self, id_: str) -> AsyncIterator[Chunk]:
-        """In the order of the inputs, as many as there are by now. Raises JobNotFoundError."""
+        """In the order of the inputs, as many as there are by now. Raises JobNotFoundError, also on the way: when the
+        job is forgotten meanwhile, and what came is not all."""
 
     async def inputs(self, id_: str) -> tuple[tuple[object, ...], Path | None]:
         """What was sent: JSON values, or the file in which they lie. Raises JobNotFoundError."""
@@ -209,8 +210,9 @@ class JobQueue(Protocol):
     async def fail(self, claim: Claim, fault: JobFault, now: float) -> Job:
         """For good, whatever attempts are left. Raises LeaseLostError."""
 
-    async def purge(self, before: float) -> Sequence[Path]:
-        """Forget jobs that ended earlier; their files, which are the caller's to delete."""
+    async def purge(self, before: float, now: float) -> Sequence[Path]:
+        """Forget jobs that ended earlier; their files, which are the caller's to delete. No unit of work by itself:
+        others write in between, and what was forgotten before it raises stays so."""
 
     async def counts(self) -> Counts:
         """For metrics."""

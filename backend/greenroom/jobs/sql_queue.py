@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +28,7 @@ from greenroom.errors import (
 from greenroom.jobs import rules
 from greenroom.jobs.rules import Row
 from greenroom.jobs.seam import Changes, Chunk, Claim, Counts, Job, JobFault, JobState, Mark, NewJob, Page
+from greenroom.jobs.sql_chunks import forgotten, results
 from greenroom.jobs.sql_rows import JOBS, WITHOUT_INPUTS, columns, file_of, fixed_columns, inputs_of, row_of
 from greenroom.store.database import Database, Work
 from greenroom.store.tables import ChunkRow, JobChangeRow, JobKeyRow
@@ -36,8 +36,6 @@ from greenroom.store.tables import ChunkRow, JobChangeRow, JobKeyRow
 MAX_PENDING = 100_000
 COUNTED_SECONDS = 1.0
 IDS_AT_A_TIME = 500
-CHUNKS_AT_A_TIME = 50
-"""Read from the database for one stretch of results."""
 
 _KEYS, _CHUNKS = JobKeyRow.__table__, ChunkRow.__table__  # type: ignore[attr-defined]
 _COMMITS = JobChangeRow.__table__  # type: ignore[attr-defined]
@@ -119,12 +117,8 @@ class SqlQueue:
         return await self._database.read(work)
 
     async def results(self, id_: str) -> AsyncIterator[Chunk]:
-        number = await self._database.read(lambda session: self._number(session, id_))
-        chunks = await self._database.read(partial(_chunks_after, number=number, start=-1))
-        while chunks:
-            for chunk in chunks:
-                yield chunk
-            chunks = await self._database.read(partial(_chunks_after, number=number, start=chunks[-1].start))
+        async for chunk in results(self._database, id_):
+            yield chunk
 
     async def inputs(self, id_: str) -> tuple[tuple[object, ...], Path | None]:
         def work(session: Session) -> tuple[tuple[object, ...], Path | None]:
@@ -196,15 +190,8 @@ class SqlQueue:
     async def fail(self, claim: Claim, fault: JobFault, now: float) -> Job:
         return await self._change(claim.job.id, lambda row: rules.failed(row, claim, fault, now))
 
-    async def purge(self, before: float) -> Sequence[Path]:
-        def work(session: Session) -> Sequence[Path]:
-            old = JOBS.c.finished_at < before
-            files = session.execute(select(JOBS.c.file).where(old, JOBS.c.file.is_not(None))).scalars().all()
-            session.execute(delete(JOBS).where(old))
-            session.execute(delete(_KEYS).where(_KEYS.c.created_at < before))
-            return [self._folder / name for name in files]
-
-        return await self._write(work)
+    async def purge(self, before: float, now: float) -> Sequence[Path]:
+        return [self._folder / name async for name in forgotten(self._write, before, now)]
 
     async def counts(self) -> Counts:
         def work(session: Session) -> Counts:
@@ -276,7 +263,8 @@ class SqlQueue:
         """The job that this key stands for; else note that it stands for `new`."""
         if new.key is None:
             return None
-        named = session.execute(select(_KEYS).where(_KEYS.c.key == new.key)).mappings().one_or_none()
+        with_its_job = select(_KEYS).join(JOBS, JOBS.c.id == _KEYS.c.job_id).where(_KEYS.c.key == new.key)
+        named = session.execute(with_its_job).mappings().one_or_none()
         if named is not None and named["created_at"] > now - rules.KEY_SECONDS:
             if named["fingerprint"] != new.fingerprint:
                 raise IdempotencyConflictError
@@ -340,12 +328,6 @@ class SqlQueue:
             raise JobNotFoundError
         return self._read(found)
 
-    def _number(self, session: Session, id_: str) -> int:
-        number: int | None = session.execute(select(JOBS.c.number).where(JOBS.c.id == id_)).scalar_one_or_none()
-        if number is None:
-            raise JobNotFoundError
-        return number
-
     def _put(self, session: Session, row: Row) -> Job:
         session.execute(_CHANGE, columns(row) | {"which": row.job.id, "change": _change(session)})
         return row.job
@@ -383,9 +365,3 @@ def _moments(state: JobState, now: float) -> dict[str, float]:
     """What `_is_due` goes by."""
     longest = rules.MAX_LEASE_SECONDS if state is JobState.PROCESSING else max(rules.RETRY_SECONDS)
     return {"now": now, "far": now + longest}
-
-
-def _chunks_after(session: Session, number: int, start: int) -> list[Chunk]:
-    wanted = select(_CHUNKS).where(_CHUNKS.c.job_number == number, _CHUNKS.c.start > start)
-    found = session.execute(wanted.order_by(_CHUNKS.c.start).limit(CHUNKS_AT_A_TIME)).mappings()
-    return [Chunk(row["start"], tuple(msgspec.json.decode(row["rows"])), row["version"]) for row in found]

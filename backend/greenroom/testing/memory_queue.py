@@ -51,9 +51,9 @@ class MemoryQueue:
         return Page(tuple(jobs[skip : skip + limit]), len(jobs))
 
     async def results(self, id_: str) -> AsyncIterator[Chunk]:
-        self._row(id_)
-        for _, chunk in sorted(self._chunks[id_].items()):
+        for _, chunk in sorted(self._chunks[self._row(id_).job.id].items()):
             yield chunk
+            self._row(id_)
 
     async def inputs(self, id_: str) -> tuple[tuple[object, ...], Path | None]:
         row = self._row(id_)
@@ -108,7 +108,7 @@ class MemoryQueue:
     async def fail(self, claim: Claim, fault: JobFault, now: float) -> Job:
         return self._put(rules.failed(self._row(claim.job.id), claim, fault, now))
 
-    async def purge(self, before: float) -> Sequence[Path]:
+    async def purge(self, before: float, now: float) -> Sequence[Path]:
         old = [row for row in self._rows.values() if row.job.finished_at is not None and row.job.finished_at < before]
         for row in old:
             del self._rows[row.job.id], self._chunks[row.job.id], self._changed[row.job.id]

@@ -125,7 +125,7 @@ async def test_marks_never_fall_when_the_job_that_changed_last_is_forgotten(queu
     await queue.submit(job("1"), NOW)
     await queue.save(await one(queue), chunk(), NOW)
     mark = await begun(queue)
-    await queue.purge(NOW + 1)
+    await queue.purge(NOW + 1, NOW + 1)
     assert await told(queue, mark) == ([], mark)
     await queue.submit(job("2"), NOW)
     assert (await told(queue, mark))[0] == ["2"]

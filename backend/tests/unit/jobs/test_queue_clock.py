@@ -73,7 +73,7 @@ async def test_a_key_names_its_job_however_the_clock_is_set(queue: JobQueue) -> 
 async def test_what_ended_after_now_is_not_forgotten(queue: JobQueue) -> None:
     await queue.submit(job(), NOW)
     await queue.save(await one(queue), chunk(), NOW)
-    await queue.purge(BACK)
+    await queue.purge(BACK, BACK)
     assert (await queue.page(0, 10)).total == 1
 
 

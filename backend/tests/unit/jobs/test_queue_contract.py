@@ -346,9 +346,9 @@ async def test_jobs_that_ended_long_ago_are_forgotten_with_their_results(queue: 
         await queue.submit(job(id_), NOW)
     (first, _) = await queue.claim("w", 2, LEASE, NOW)
     await queue.save(first, chunk(), NOW)
-    await queue.purge(NOW)
+    await queue.purge(NOW, NOW)
     assert (await queue.page(0, 10)).total == 2
-    await queue.purge(NOW + 1)
+    await queue.purge(NOW + 1, NOW + 1)
     assert [kept.id for kept in (await queue.page(0, 10)).jobs] == ["2"]
 
 

@@ -291,7 +291,7 @@ async def test_a_job_that_is_forgotten_before_its_end_was_seen_is_not_watched_fo
         await told(other)
         queue.gate.clear()
         await queue.cancel("1", NOW)
-        await queue.purge(NOW + 1)
+        await queue.purge(NOW + 1, NOW + 1)
         await queue.cancel("2", NOW)
         queue.gate.set()
         async with asyncio.timeout(10):
