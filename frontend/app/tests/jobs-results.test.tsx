@@ -113,7 +113,7 @@ test("results are downloaded from the server in three formats", async () => {
     .getAllByRole("link")
     .map((link) => link.getAttribute("href"));
   const base = `http://here/jobs/${COMPLETED.job_uuid}/results?format=`;
-  expect(hrefs).toEqual(["csv", "json", "jsonl"].map((format) => `${base}${format}&inputs=true`));
+  expect(hrefs).toEqual(["csv", "json", "jsonl"].map((format) => `${base}${format}&inputs=true&bom=true`));
 });
 
 test("of vectors the page says that they are in the downloads, and shows the texts without empty columns", async () => {

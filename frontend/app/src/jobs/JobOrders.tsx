@@ -53,7 +53,7 @@ export function JobOrders({ job, isAway, onChange, results }: JobOrdersProps) {
             {Object.entries(FORMATS).map(([format, name]) => (
               <a
                 key={format}
-                href={handle.resultsUrl(format as keyof typeof FORMATS, { inputs: true })}
+                href={`${handle.resultsUrl(format as keyof typeof FORMATS, { inputs: true })}&bom=true`}
                 download
               >
                 {name} {whose}
