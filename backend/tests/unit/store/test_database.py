@@ -115,8 +115,9 @@ async def test_a_caller_who_leaves_before_his_turn_has_written_nothing(database:
     left = asyncio.ensure_future(database.write(adding("left")))
     await asyncio.sleep(0)
     left.cancel()
+    await asyncio.gather(left, return_exceptions=True)
     gate.set()
-    await asyncio.gather(held, left, return_exceptions=True)
+    await held
     await database.write(adding("b"))
     assert "left" not in await keys(database)
 
