@@ -43,13 +43,13 @@ async def encoded(
     with_inputs: bool = False,
     with_mark: bool = False,
 ) -> AsyncIterator[bytes]:
-    """The file in pieces, one a chunk. `embeds`: whether the model gives embeddings; for the head of a CSV file, as
-    are `with_inputs` and `with_mark`: a byte order mark, without which Excel takes UTF-8 for something else, and which
-    is part of the first column's name for many another program."""
+    """The file in pieces, one a chunk. `embeds`: whether the model gives embeddings, as far as the first results do not
+    tell; for the head of a CSV file, as are `with_inputs` and `with_mark`: a byte order mark, without which Excel takes
+    UTF-8 for something else, and which is part of the first column's name for many another program."""
     if format_ is ResultFormat.CSV:
         if with_mark:
             yield BOM
-        pieces = _table(answered, _EMBEDDINGS if embeds else _LABELS, with_inputs)
+        pieces = _table(answered, embeds, with_inputs)
     else:
         pieces = _json(answered) if format_ is ResultFormat.JSON else _json_lines(answered)
     async for piece in pieces:
@@ -70,23 +70,23 @@ async def _json_lines(answered: AsyncIterator[Answered]) -> AsyncIterator[bytes]
         yield b"".join(msgspec.json.encode(row) + b"\n" for row in _rows(chunk, inputs))
 
 
-async def _table(
-    answered: AsyncIterator[Answered], columns: tuple[str, ...], with_inputs: bool
-) -> AsyncIterator[bytes]:
-    """Its head waits for the first input, which says whether all are texts or rows."""
-    is_begun = False
+async def _table(answered: AsyncIterator[Answered], embeds: bool, with_inputs: bool) -> AsyncIterator[bytes]:
+    """Its head waits for the first chunk, which says what all are: texts or rows, labels or embeddings."""
+    columns: tuple[str, ...] = ()
     async for chunk, inputs in answered:
-        if not is_begun:
-            columns = _headed(columns, with_inputs, inputs[0] if inputs else "")
+        if not columns:
+            columns = _columns(chunk.rows, embeds, inputs[:1] if with_inputs else ())
             yield _head(columns)
-            is_begun = True
         yield _csv(map(_flat, _rows(chunk, inputs)), columns)
-    if not is_begun:
-        yield _head(_headed(columns, with_inputs, ""))
+    if not columns:
+        yield _head(_columns((), embeds, ("",) if with_inputs else ()))
 
 
-def _headed(columns: tuple[str, ...], with_inputs: bool, first: object) -> tuple[str, ...]:
-    return (columns[0], *_input(first), *columns[1:]) if with_inputs else columns
+def _columns(rows: Sequence[object], embeds: bool, inputs: Sequence[object]) -> tuple[str, ...]:
+    results = (row for row in cast("Sequence[Mapping[str, Any]]", rows) if "error" not in row)
+    embeds = next(("embedding" in row for row in results), embeds)
+    columns = _EMBEDDINGS if embeds else _LABELS
+    return (columns[0], *(name for sent in inputs for name in _input(sent)), *columns[1:])
 
 
 def _head(columns: tuple[str, ...]) -> bytes:

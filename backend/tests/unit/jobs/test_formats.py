@@ -103,3 +103,20 @@ def test_rows_stand_beside_results_whole_so_that_no_column_is_taken_for_a_result
 
 def test_a_table_of_no_results_says_what_it_would_have() -> None:
     assert file(ResultFormat.CSV, (), inputs=()) == "index,text,label,score,truncated,error\r\n"
+
+
+EMBEDDED = Chunk(0, (ERROR, {"embedding": "AAAA"}), "1")
+
+
+@pytest.mark.parametrize(("chunk", "column"), [(EMBEDDED, "embedding"), (CHUNKS[0], "label")])
+@pytest.mark.parametrize("embeds", [True, False])
+def test_a_table_has_the_columns_of_its_results_whatever_the_model_gives_by_now(
+    chunk: Chunk, column: str, embeds: bool
+) -> None:
+    assert column in next(csv.reader(io.StringIO(file(ResultFormat.CSV, (chunk,), embeds))))
+
+
+def test_a_table_without_any_result_has_the_columns_of_the_model() -> None:
+    for chunks in ((), (Chunk(0, (ERROR,), "1"),)):
+        assert "embedding" in file(ResultFormat.CSV, chunks, embeds=True)
+        assert "label" in file(ResultFormat.CSV, chunks)
