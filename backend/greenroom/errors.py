@@ -38,6 +38,7 @@ GreenroomError
 ├── JobNotFoundError         no job of this id, or not any more
 ├── JobEndedError            what only a living job allows
 ├── JobNotEndedError         what only a job that failed or was cancelled allows
+├── JobInputsGoneError       the file with a job's inputs is not there any more
 ├── IdempotencyConflictError the same key for something else
 ├── JobsUnavailableError     the database of jobs is locked, full or away
 ├── LeaseLostError           somebody else has the job now; no client ever sees it
@@ -94,6 +95,7 @@ class ErrorCode(StrEnum):
     JOB_NOT_FOUND = "job-not-found"
     JOB_ENDED = "job-ended"
     JOB_NOT_ENDED = "job-not-ended"
+    JOB_INPUTS_GONE = "job-inputs-gone"
     IDEMPOTENCY_CONFLICT = "idempotency-conflict"
     JOBS_UNAVAILABLE = "jobs-unavailable"
 
@@ -362,6 +364,12 @@ class JobNotEndedError(GreenroomError):
     code = ErrorCode.JOB_NOT_ENDED
     status = 409
     title = "The job has not failed"
+
+
+class JobInputsGoneError(GreenroomError):
+    code = ErrorCode.JOB_INPUTS_GONE
+    status = 410
+    title = "The job's inputs are gone"
 
 
 class IdempotencyConflictError(GreenroomError):

@@ -11,8 +11,10 @@ from typing import IO, Any
 
 import msgspec
 
-from greenroom.errors import FileMissingError
+from greenroom.errors import JobInputsGoneError
 from greenroom.jobs.seam import Chunk, Claim
+
+_REMEDY = "Its results are there without `inputs=true`; for the rest, submit it again."
 
 
 class Reader:
@@ -26,7 +28,7 @@ class Reader:
         self._turn = asyncio.Lock()
 
     async def read(self, start: int, count: int) -> Sequence[Any]:
-        """`count` inputs from that place on, not before those of an earlier call. Raises FileMissingError."""
+        """`count` inputs from that place on, not before those of an earlier call. Raises JobInputsGoneError."""
         if self._claim.file is None:
             return self._claim.inputs[start : start + count]
         async with self._turn:
@@ -45,7 +47,7 @@ async def beside(
     chunks: AsyncIterator[Chunk], inputs: Sequence[object], file: Path | None
 ) -> AsyncIterator[tuple[Chunk, Sequence[object]]]:
     """Each of the `chunks`, which come in the order of the inputs, with the inputs that it has results of; `inputs`
-    are all of them, unless they lie in the `file`. Raises FileMissingError."""
+    are all of them, unless they lie in the `file`. Raises JobInputsGoneError."""
     if file is None:
         async for chunk in chunks:
             yield chunk, inputs[chunk.start : chunk.start + len(chunk.rows)]
@@ -61,12 +63,12 @@ def _opened(file: Path) -> IO[bytes]:
     try:
         return file.open("rb")
     except OSError as error:
-        raise FileMissingError("The file of this job's inputs is gone.") from error
+        raise JobInputsGoneError(f"The file of this job's inputs is gone. {_REMEDY}") from error
 
 
 def _read(lines: IO[bytes], count: int, skipped: int) -> list[Any]:
-    """The `count` next inputs, after so many others. Raises FileMissingError: it ends before the job does."""
+    """The `count` next inputs, after so many others. Raises JobInputsGoneError: it ends before the job does."""
     inputs = [msgspec.json.decode(line) for line in islice(lines, skipped, skipped + count)]
     if not inputs:
-        raise FileMissingError("The file of this job's inputs is shorter than it was.")
+        raise JobInputsGoneError(f"The file of this job's inputs is shorter than it was. {_REMEDY}")
     return inputs

@@ -55,7 +55,7 @@ class Run:
     async def work(self) -> Job:
         """The job as it stands at the end: completed, or not done where `stop` came first.
 
-        Raises LeaseLostError, JobCancelledError, FileMissingError, and what the model's calls raise but for single
+        Raises LeaseLostError, JobCancelledError, JobInputsGoneError, and what the model's calls raise but for single
         inputs."""
         ahead: deque[asyncio.Task[Chunk]] = deque()
         job = self._claim.job

@@ -16,9 +16,9 @@ import structlog
 from greenroom.clock import Clock
 from greenroom.errors import (
     ErrorCode,
-    FileMissingError,
     GreenroomError,
     JobCancelledError,
+    JobInputsGoneError,
     JobsUnavailableError,
     LeaseLostError,
     NotReadyError,
@@ -143,7 +143,7 @@ class Worker:
             raise
         except (NotReadyError, ShuttingDownError):
             return await self._give_back(claim)
-        except (UnknownModelError, UnsupportedTaskError, FileMissingError) as error:
+        except (UnknownModelError, UnsupportedTaskError, JobInputsGoneError) as error:
             fault = JobFault(error.code, str(error))
             return await kept(lambda: self._queue.fail(claim, fault, self._clock.unix()), self._clock)
         except GreenroomError as error:

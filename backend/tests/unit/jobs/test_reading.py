@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from greenroom.errors import FileMissingError
+from greenroom.errors import JobInputsGoneError
 from greenroom.jobs.reading import beside
 from greenroom.jobs.seam import Chunk
 
@@ -47,7 +47,7 @@ async def test_a_file_is_read_no_further_than_results_are_taken(half_a_file: Pat
 
 
 async def test_a_file_that_is_gone_or_too_short_is_told(file: Path, tmp_path: Path) -> None:
-    with pytest.raises(FileMissingError, match="gone"):
+    with pytest.raises(JobInputsGoneError, match="gone"):
         await anext(beside(chunks((0, 1)), (), tmp_path / "none.jsonl"))
-    with pytest.raises(FileMissingError, match="shorter"):
+    with pytest.raises(JobInputsGoneError, match="shorter"):
         await anext(beside(chunks((5, 6)), (), file))
