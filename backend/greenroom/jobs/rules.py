@@ -23,8 +23,8 @@ from greenroom.jobs.seam import MAX_ATTEMPTS, Chunk, Claim, Job, JobFault, JobSt
 
 KEY_SECONDS = 24 * 3600.0
 """How long an Idempotency-Key is remembered."""
-RETRY_SECONDS = (1.0, 4.0, 16.0)
-"""Pause before the next try, by the attempts that ended badly so far."""
+PAUSES_SECONDS = (1.0, 4.0)
+"""Before the next try, by the attempts that ended badly so far; after `MAX_ATTEMPTS` there is none."""
 MAX_LEASE_SECONDS = 60.0
 """No lease is longer; a dead worker's holds its jobs for no longer, however far back the clock is set."""
 LEASE_LOST = JobFault("lease-lost", "The worker that ran it ended, or stood still, before it was done.")
@@ -42,19 +42,21 @@ class Row:
     fence: int = 0
     lease_until: float | None = None
     worker: str | None = None
+    turn: int = 0
+    """Among jobs of one priority the lower one is claimed first: the queue's count of changes when it joined them."""
 
 
-def accepted(new: NewJob, now: float) -> Row:
+def accepted(new: NewJob, now: float, turn: int) -> Row:
     job = Job(
         id=new.id, model=new.model, state=JobState.PENDING, total=new.total, done=0, attempts=0,
         priority=new.priority, created_at=now, bad_lines=new.bad_lines, bad_line_count=new.bad_line_count,
     )  # fmt: skip
-    return Row(job, new.inputs, new.file, new.key, new.fingerprint)
+    return Row(job, new.inputs, new.file, new.key, new.fingerprint, turn=turn)
 
 
 def is_due(row: Row, now: float) -> bool:
     """Whether a worker is to look at it: to claim it, to take it from one whose lease has run out, to cut a lease."""
-    at, longest = row.job.retry_at, max(RETRY_SECONDS)
+    at, longest = row.job.retry_at, max(PAUSES_SECONDS)
     if row.job.state is JobState.PROCESSING:
         at, longest = row.lease_until, MAX_LEASE_SECONDS
         return at is not None and not now < at <= now + longest
@@ -111,9 +113,10 @@ def saved(row: Row, claim: Claim, chunk: Chunk, now: float, worked_seconds: floa
     return _ended(row, JobState.COMPLETED, now) if done >= job.total else row
 
 
-def given_back(row: Row, claim: Claim, now: float, fault: JobFault | None) -> Row:
-    """Raises LeaseLostError."""
+def given_back(row: Row, claim: Claim, now: float, fault: JobFault | None, turn: int | None = None) -> Row:
+    """`turn`: another one than it had. Raises LeaseLostError."""
     _require_held(row, claim)
+    row = row if turn is None else replace(row, turn=turn)
     if row.job.cancelling:
         return _ended(row, JobState.CANCELLED, now)
     if fault is None:
@@ -122,7 +125,7 @@ def given_back(row: Row, claim: Claim, now: float, fault: JobFault | None) -> Ro
     row = replace(row, job=replace(row.job, attempts=attempts))
     if attempts >= MAX_ATTEMPTS:
         return _ended(row, JobState.FAILED, now, fault)
-    return _released(row, now + RETRY_SECONDS[attempts - 1], fault)
+    return _released(row, now + PAUSES_SECONDS[attempts - 1], fault)
 
 
 def released(row: Row, now: float) -> Row:

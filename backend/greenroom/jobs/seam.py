@@ -12,7 +12,7 @@ dead worker's jobs for `rules.MAX_LEASE_SECONDS` at most, and makes no pause bef
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -23,7 +23,7 @@ Mark = tuple[int, int]
 """Where a queue stood; a later one is greater. What the two numbers are is the queue's business."""
 TERMINAL = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})
 MAX_ATTEMPTS = 3
-"""Runs of one job that may end badly, the worker's death included; then it has failed."""
+"""Runs that may end badly, the worker's death included, with no chunk saved between them; then the job has failed."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class NewJob:
     bad_line_count: int = 0
     """How many there are; of a great many only the first are in `bad_lines`."""
     priority: int = 0
-    """Higher goes first; among equals the older."""
+    """Higher goes first; among equals whoever waits for longer."""
     key: str | None = None
     """The caller's Idempotency-Key."""
     fingerprint: str = ""
@@ -185,8 +185,8 @@ class JobQueue(Protocol):
         """Up to `limit` jobs that are due: pending ones, and those whose lease has run out (an attempt more; the ones
         that have had `MAX_ATTEMPTS` fail instead). `models`: jobs of these alone."""
 
-    async def models_waiting(self, now: float) -> Collection[str]:
-        """The models of all jobs that are due."""
+    async def models_waiting(self, now: float) -> Mapping[str, int]:
+        """The models of all jobs that are due, and the highest priority of each one's."""
 
     async def release(self, workers: Collection[str], now: float) -> int:
         """End the leases of workers that are known to be gone, as if they had given their jobs back; how many."""
@@ -201,9 +201,12 @@ class JobQueue(Protocol):
 
         Raises LeaseLostError, and JobCancelledError when the job is being cancelled: it is cancelled then."""
 
-    async def give_back(self, claim: Claim, now: float, fault: JobFault | None = None) -> Job:
+    async def give_back(
+        self, claim: Claim, now: float, fault: JobFault | None = None, *, to_the_end: bool = False
+    ) -> Job:
         """End a claim without a result. With a `fault` an attempt is used up: tried again after 1, 4 s, or failed.
         Without one (the worker stops, the model is not ready) it is pending again as if nobody had claimed it.
+        `to_the_end`: behind all of its priority that wait by now.
 
         Raises LeaseLostError."""
 

@@ -8,7 +8,7 @@ commits: so nothing comes in between, and whoever has seen the changes up to one
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -66,17 +66,19 @@ def _is_due(state: JobState) -> ColumnElement[bool]:
 
 
 def _models_due(state: JobState) -> Select[Any]:
-    """One step in the index for each model: a `distinct` would read the entry of every job."""
+    """Each model of jobs in that state, with the first rank that is due, if one is. One step in the index for each
+    model: a `distinct` would read the entry of every job."""
     first = select(func.min(JOBS.c.model).label("model")).where(JOBS.c.state == state).cte(recursive=True)
     later = select(func.min(JOBS.c.model)).where(JOBS.c.state == state, JOBS.c.model > first.c.model)
     models = first.union_all(select(later.scalar_subquery()).where(first.c.model.is_not(None)))
-    due = select(JOBS.c.number).where(JOBS.c.model == models.c.model, _is_due(state))
-    return select(models.c.model).where(models.c.model.is_not(None), due.exists())
+    due = select(JOBS.c.rank).where(JOBS.c.model == models.c.model, _is_due(state)).order_by(JOBS.c.rank).limit(1)
+    return select(models.c.model, due.scalar_subquery()).where(models.c.model.is_not(None))
 
 
 def _due(state: JobState) -> Select[Any]:
     mine = select(JOBS).where(JOBS.c.model == bindparam("of_model"), _is_due(state))
-    return mine.order_by(JOBS.c.rank, JOBS.c.number).limit(bindparam("most")).with_for_update(skip_locked=True)
+    in_turn = mine.order_by(JOBS.c.rank, JOBS.c.turn, JOBS.c.number)
+    return in_turn.limit(bindparam("most")).with_for_update(skip_locked=True)
 
 
 _CLAIMABLE = (JobState.PROCESSING, JobState.PENDING)
@@ -131,10 +133,10 @@ class SqlQueue:
         return await self._database.read(work)
 
     async def cancel(self, id_: str, now: float) -> Job:
-        return await self._change(id_, lambda row: rules.cancelled(row, now))
+        return await self._change(id_, lambda row, _: rules.cancelled(row, now))
 
     async def retry(self, id_: str, now: float) -> Job:
-        return await self._change(id_, rules.retried)
+        return await self._change(id_, lambda row, _: rules.retried(row))
 
     async def claim(
         self, worker: str, limit: int, lease_seconds: float, now: float, models: Collection[str] | None = None
@@ -143,9 +145,10 @@ class SqlQueue:
         self._wake(bool(claims))
         return claims
 
-    async def models_waiting(self, now: float) -> Collection[str]:
-        def work(session: Session) -> Collection[str]:
-            return {model for state in _CLAIMABLE for model in _models(session, state, now)}
+    async def models_waiting(self, now: float) -> Mapping[str, int]:
+        def work(session: Session) -> Mapping[str, int]:
+            begun, pending = (_models(session, state, now) for state in _CLAIMABLE)
+            return begun | {model: max(priority, begun.get(model, priority)) for model, priority in pending.items()}
 
         return await self._database.read(work)
 
@@ -184,11 +187,16 @@ class SqlQueue:
             raise JobCancelledError(saved.id)
         return saved
 
-    async def give_back(self, claim: Claim, now: float, fault: JobFault | None = None) -> Job:
-        return await self._change(claim.job.id, lambda row: rules.given_back(row, claim, now, fault))
+    async def give_back(
+        self, claim: Claim, now: float, fault: JobFault | None = None, *, to_the_end: bool = False
+    ) -> Job:
+        def rule(row: Row, change: int) -> Row:
+            return rules.given_back(row, claim, now, fault, change if to_the_end else None)
+
+        return await self._change(claim.job.id, rule)
 
     async def fail(self, claim: Claim, fault: JobFault, now: float) -> Job:
-        return await self._change(claim.job.id, lambda row: rules.failed(row, claim, fault, now))
+        return await self._change(claim.job.id, lambda row, _: rules.failed(row, claim, fault, now))
 
     async def purge(self, before: float, now: float) -> Sequence[Path]:
         return [self._folder / name async for name in forgotten(self._write, before, now)]
@@ -246,8 +254,9 @@ class SqlQueue:
             return known, False
         if self._pending_now(session, now) >= self._max_pending:
             raise OverloadedError(f"{self._max_pending} jobs wait already. Try again later.", 30)
-        row = rules.accepted(new, now)
-        session.execute(_ACCEPT, fixed_columns(row) | columns(row) | {"change": _change(session)})
+        change = _change(session)
+        row = rules.accepted(new, now, change)
+        session.execute(_ACCEPT, fixed_columns(row) | columns(row) | {"change": change})
         return row.job, True
 
     def _pending_now(self, session: Session, now: float) -> int:
@@ -290,14 +299,14 @@ class SqlQueue:
         return claims
 
     def _due(self, session: Session, limit: int, now: float, models: Collection[str] | None) -> list[Row]:
-        """Those to look at first: what was begun, then by priority and age. Each model is asked for by itself, so that
-        however many jobs wait for others, none of them is read."""
+        """Those to look at first: by priority, of these what was begun, then by turn. Each model is asked for by
+        itself, so that however many jobs wait for others, none of them is read."""
         found: list[Any] = []
         for state in _CLAIMABLE:
             for model in _models(session, state, now) if models is None else models:
                 which = {"of_model": model, "most": limit} | _moments(state, now)
                 found += session.execute(_DUE[state], which).mappings()
-        found.sort(key=lambda row: (row["rank"], row["state"] == JobState.PENDING, row["number"]))
+        found.sort(key=lambda row: (row["rank"], row["state"] == JobState.PENDING, row["turn"], row["number"]))
         return [self._read(row, inputs_of(row)) for row in found[:limit]]
 
     def _save(self, session: Session, claim: Claim, chunk: Chunk, now: float, worked_seconds: float) -> Job:
@@ -314,8 +323,13 @@ class SqlQueue:
             })  # fmt: skip
         return self._put(session, row)
 
-    async def _change(self, id_: str, rule: Callable[[Row], Row]) -> Job:
-        job = await self._write(lambda session: self._put(session, rule(self._row(session, id_, to_change=True))))
+    async def _change(self, id_: str, rule: Callable[[Row, int], Row]) -> Job:
+        """`rule` is told the number of this change."""
+
+        def work(session: Session) -> Job:
+            return self._put(session, rule(self._row(session, id_, to_change=True), _change(session)))
+
+        job = await self._write(work)
         self._wake()
         return job
 
@@ -356,12 +370,13 @@ def _change(session: Session) -> int:
     return number
 
 
-def _models(session: Session, state: JobState, now: float) -> Sequence[str]:
-    """Of the jobs in that state which are due."""
-    return session.execute(_MODELS_DUE[state], _moments(state, now)).scalars().all()
+def _models(session: Session, state: JobState, now: float) -> dict[str, int]:
+    """Of the jobs in that state which are due, with their highest priority."""
+    found = session.execute(_MODELS_DUE[state], _moments(state, now)).all()
+    return {model: -rank for model, rank in found if rank is not None}
 
 
 def _moments(state: JobState, now: float) -> dict[str, float]:
     """What `_is_due` goes by."""
-    longest = rules.MAX_LEASE_SECONDS if state is JobState.PROCESSING else max(rules.RETRY_SECONDS)
+    longest = rules.MAX_LEASE_SECONDS if state is JobState.PROCESSING else max(rules.PAUSES_SECONDS)
     return {"now": now, "far": now + longest}

@@ -26,7 +26,7 @@ def columns(row: Row) -> dict[str, Any]:
     job, fault = row.job, row.job.fault
     return {name: getattr(job, name) for name in _OWN} | {
         "state": str(job.state), "fault_code": fault and fault.code, "fault_message": fault and fault.message,
-        "fence": row.fence, "lease_until": row.lease_until, "worker": row.worker,
+        "fence": row.fence, "lease_until": row.lease_until, "worker": row.worker, "turn": row.turn,
     }  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def row_of(found: Any, folder: Path, inputs: tuple[object, ...] = ()) -> Row:
     )  # fmt: skip
     return Row(
         job, inputs, file_of(found, folder), fence=found["fence"], lease_until=found["lease_until"],
-        worker=found["worker"],
+        worker=found["worker"], turn=found["turn"],
     )  # fmt: skip
 
 

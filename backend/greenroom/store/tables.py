@@ -14,7 +14,7 @@ class JobRow(SQLModel, table=True):
 
     __tablename__ = "ml_jobs"
     __table_args__ = (
-        Index("ix_ml_jobs_next", "state", "model", "rank", "number"),
+        Index("ix_ml_jobs_next", "state", "model", "rank", "turn", "number"),
         Index("ix_ml_jobs_newest", "state", "number"),
         Index("ix_ml_jobs_change", "change", "number"),
     )
@@ -26,6 +26,8 @@ class JobRow(SQLModel, table=True):
     state: str = Field(max_length=20)
     rank: int = 0
     """Less its priority, so that what goes first stands first in the index."""
+    turn: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    """Number of the commit in which it joined the others of its rank."""
     total: int
     done: int = 0
     attempts: int = 0

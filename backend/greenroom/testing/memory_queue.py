@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 
 from greenroom.errors import (
@@ -41,7 +41,7 @@ class MemoryQueue:
         if sum(row.job.state is JobState.PENDING for row in self._rows.values()) >= self._max_pending:
             raise OverloadedError(f"{self._max_pending} jobs wait already.")
         self._chunks[job.id] = {}
-        return self._put(rules.accepted(job, now)), True
+        return self._put(rules.accepted(job, now, self._changes)), True
 
     async def get(self, id_: str) -> Job:
         return self._row(id_).job
@@ -69,7 +69,7 @@ class MemoryQueue:
         self, worker: str, limit: int, lease_seconds: float, now: float, models: Collection[str] | None = None
     ) -> Sequence[Claim]:
         wanted = (row for row in self._rows.values() if models is None or row.job.model in models)
-        due = sorted((row for row in wanted if rules.is_due(row, now)), key=lambda row: -row.job.priority)
+        due = sorted((row for row in wanted if rules.is_due(row, now)), key=lambda row: (-row.job.priority, row.turn))
         claims: list[Claim] = []
         for before in due:
             if len(claims) == limit:
@@ -80,8 +80,9 @@ class MemoryQueue:
                 claims.append(Claim(row.job, row.fence, row.lease_until, row.inputs, row.file))
         return claims
 
-    async def models_waiting(self, now: float) -> Collection[str]:
-        return {row.job.model for row in self._rows.values() if rules.is_due(row, now)}
+    async def models_waiting(self, now: float) -> Mapping[str, int]:
+        due = sorted((row.job for row in self._rows.values() if rules.is_due(row, now)), key=lambda job: job.priority)
+        return {job.model: job.priority for job in due}
 
     async def release(self, workers: Collection[str], now: float) -> int:
         held = [row for row in self._rows.values() if row.worker in workers]
@@ -102,8 +103,11 @@ class MemoryQueue:
         self._chunks[claim.job.id].setdefault(chunk.start, chunk)
         return self._put(row)
 
-    async def give_back(self, claim: Claim, now: float, fault: JobFault | None = None) -> Job:
-        return self._put(rules.given_back(self._row(claim.job.id), claim, now, fault))
+    async def give_back(
+        self, claim: Claim, now: float, fault: JobFault | None = None, *, to_the_end: bool = False
+    ) -> Job:
+        turn = self._changes if to_the_end else None
+        return self._put(rules.given_back(self._row(claim.job.id), claim, now, fault, turn))
 
     async def fail(self, claim: Claim, fault: JobFault, now: float) -> Job:
         return self._put(rules.failed(self._row(claim.job.id), claim, fault, now))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from greenroom.errors import LeaseLostError
-from greenroom.jobs.rules import KEY_SECONDS, MAX_LEASE_SECONDS, RETRY_SECONDS
+from greenroom.jobs.rules import KEY_SECONDS, MAX_LEASE_SECONDS, PAUSES_SECONDS
 from greenroom.jobs.seam import JobQueue, JobState
 from tests.unit.jobs.test_queue_contract import FAULT, LEASE, NOW, chunk, chunks, job, one
 
@@ -58,7 +58,7 @@ async def test_a_clock_set_forward_lets_another_have_the_job_and_each_chunk_take
 async def test_a_pause_before_the_next_try_is_over_when_the_clock_was_set_back(queue: JobQueue) -> None:
     await queue.submit(job(), NOW)
     await queue.give_back(await one(queue), NOW, FAULT)
-    assert await queue.claim("w", 1, LEASE, NOW + RETRY_SECONDS[0] / 2) == []
+    assert await queue.claim("w", 1, LEASE, NOW + PAUSES_SECONDS[0] / 2) == []
     assert "sentiment" in await queue.models_waiting(BACK)
     assert (await one(queue, BACK)).job.attempts == 1
 

@@ -16,7 +16,7 @@ from greenroom.errors import (
     JobNotFoundError,
     LeaseLostError,
 )  # fmt: skip
-from greenroom.jobs.rules import KEY_SECONDS, RETRY_SECONDS
+from greenroom.jobs.rules import KEY_SECONDS, PAUSES_SECONDS
 from greenroom.jobs.seam import MAX_ATTEMPTS, BadLine, Chunk, Claim, JobFault, JobQueue, JobState, NewJob
 
 pytestmark = pytest.mark.anyio
@@ -148,11 +148,22 @@ async def test_jobs_of_other_models_stay_where_they_are(queue: JobQueue) -> None
     assert (await queue.get("1")).state is JobState.PENDING
 
 
+async def test_a_model_that_is_waited_for_is_told_with_the_highest_priority_that_waits(queue: JobQueue) -> None:
+    for id_, model, priority in (("1", "a", 2), ("2", "a", 7), ("3", "a", 0), ("4", "b", -3)):
+        await queue.submit(job(id_, model=model, priority=priority), NOW)
+    assert await queue.models_waiting(NOW) == {"a": 7, "b": -3}
+    (claim,) = await queue.claim("w", 1, LEASE, NOW, models=("a",))
+    assert await queue.models_waiting(NOW) == {"a": 2, "b": -3}
+    assert await queue.models_waiting(NOW + LEASE) == {"a": 7, "b": -3}
+    await queue.give_back(claim, NOW, FAULT)
+    assert await queue.models_waiting(NOW) == {"a": 2, "b": -3}
+
+
 async def test_a_model_waits_for_nothing_while_its_job_may_not_be_tried_again_yet(queue: JobQueue) -> None:
     await queue.submit(job(), NOW)
     await queue.give_back(await one(queue), NOW, FAULT)
     assert set(await queue.models_waiting(NOW)) == set()
-    assert set(await queue.models_waiting(NOW + RETRY_SECONDS[0])) == {"sentiment"}
+    assert set(await queue.models_waiting(NOW + PAUSES_SECONDS[0])) == {"sentiment"}
 
 
 # leases
@@ -259,7 +270,7 @@ async def test_progress_forgives_the_attempts_before_it(queue: JobQueue) -> None
 async def test_a_failed_try_is_made_again_after_longer_and_longer_pauses(queue: JobQueue) -> None:
     await queue.submit(job(), NOW)
     now = NOW
-    for attempt, pause in enumerate(RETRY_SECONDS[: MAX_ATTEMPTS - 1], start=1):
+    for attempt, pause in enumerate(PAUSES_SECONDS[: MAX_ATTEMPTS - 1], start=1):
         given_back = await queue.give_back(await one(queue, now), now, FAULT)
         assert (given_back.state, given_back.attempts, given_back.retry_at) == (JobState.PENDING, attempt, now + pause)
         assert await queue.claim("w", 1, LEASE, now + pause - 0.1) == []
@@ -273,6 +284,30 @@ async def test_a_job_given_back_without_a_fault_costs_no_attempt(queue: JobQueue
     given_back = await queue.give_back(await one(queue), NOW)
     assert (given_back.state, given_back.attempts, given_back.retry_at) == (JobState.PENDING, 0, None)
     await one(queue)
+
+
+async def test_a_job_given_back_to_the_end_stands_behind_those_that_wait_and_before_all_that_come_later(
+    queue: JobQueue,
+) -> None:
+    await queue.submit(job("long", total=9), NOW)
+    claim = await one(queue)
+    for id_, priority in (("waits", 0), ("waits, too", 0), ("can wait", -1)):
+        await queue.submit(job(id_, priority=priority), NOW)
+    given_back = await queue.give_back(claim, NOW, to_the_end=True)
+    assert (given_back.state, given_back.attempts, given_back.retry_at) == (JobState.PENDING, 0, None)
+    for id_, priority in (("later", 0), ("urgent", 1)):
+        await queue.submit(job(id_, priority=priority), NOW)
+    claims = await queue.claim("w", 10, LEASE, NOW)
+    assert [claim.job.id for claim in claims] == ["urgent", "waits", "waits, too", "long", "later", "can wait"]
+
+
+async def test_a_job_keeps_its_turn_however_often_it_is_claimed(queue: JobQueue) -> None:
+    for id_ in "123":
+        await queue.submit(job(id_), NOW)
+    await queue.give_back(await one(queue), NOW)
+    await queue.give_back(await one(queue), NOW, FAULT)
+    claims = await queue.claim("w", 10, LEASE, NOW + 60)
+    assert [claim.job.id for claim in claims] == ["1", "2", "3"]
 
 
 async def test_a_fault_that_no_try_mends_ends_a_job_at_once(queue: JobQueue) -> None:

@@ -11,6 +11,17 @@ branch_labels = depends_on = None
 
 
 def upgrade() -> None:
+    _create_jobs()
+    _create_what_belongs_to_jobs()
+    op.create_table(
+        "model_loads",
+        sa.Column("number", sa.Integer(), primary_key=True),
+        sa.Column("digest", sa.String(64), nullable=False, index=True),
+        sa.Column("record", sa.LargeBinary(), nullable=False),
+    )
+
+
+def _create_jobs() -> None:
     op.create_table(
         "ml_jobs",
         sa.Column("number", sa.Integer(), primary_key=True),
@@ -18,6 +29,7 @@ def upgrade() -> None:
         sa.Column("model", sa.String(200), nullable=False),
         sa.Column("state", sa.String(20), nullable=False),
         sa.Column("rank", sa.Integer(), nullable=False),
+        sa.Column("turn", sa.BigInteger(), nullable=False),
         sa.Column("total", sa.Integer(), nullable=False),
         sa.Column("done", sa.Integer(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
@@ -42,9 +54,12 @@ def upgrade() -> None:
         sa.Column("bad_lines", sa.LargeBinary(), nullable=False),
         sa.Column("inputs", sa.LargeBinary(), nullable=False),
     )
-    op.create_index("ix_ml_jobs_next", "ml_jobs", ["state", "model", "rank", "number"])
+    op.create_index("ix_ml_jobs_next", "ml_jobs", ["state", "model", "rank", "turn", "number"])
     op.create_index("ix_ml_jobs_newest", "ml_jobs", ["state", "number"])
     op.create_index("ix_ml_jobs_change", "ml_jobs", ["change", "number"])
+
+
+def _create_what_belongs_to_jobs() -> None:
     counted = op.create_table(
         "ml_job_change", sa.Column("change", sa.BigInteger(), primary_key=True, autoincrement=False)
     )
@@ -66,12 +81,6 @@ def upgrade() -> None:
         sa.Column("rows", sa.LargeBinary(), nullable=False),
         sa.Column("version", sa.String(200), nullable=False),
     )  # fmt: skip
-    op.create_table(
-        "model_loads",
-        sa.Column("number", sa.Integer(), primary_key=True),
-        sa.Column("digest", sa.String(64), nullable=False, index=True),
-        sa.Column("record", sa.LargeBinary(), nullable=False),
-    )
 
 
 def downgrade() -> None:
