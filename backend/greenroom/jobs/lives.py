@@ -27,17 +27,15 @@ _NEW = ".new"
 
 @contextlib.contextmanager
 def life(folder: Path) -> Iterator[str]:
-    """Live; the worker's name, which no other one has or will have."""
+    """Live; the worker's name, which no other one has or will have. Who holds no job any more may `forget` it; else its
+    jobs are found by the file that it leaves."""
     name = f"{socket.gethostname()[:64]}-{os.getpid()}-{secrets.token_hex(4)}"
     folder.mkdir(parents=True, exist_ok=True)
     path, new = folder / name, folder / f"{name}{_NEW}"
     with new.open("w") as file:
         hold(file)
         new.rename(path)  # not before: a look in between would find it free, and its worker dead
-        try:
-            yield name
-        finally:
-            path.unlink(missing_ok=True)
+        yield name
 
 
 def ended(folder: Path) -> list[str]:

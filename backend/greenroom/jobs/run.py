@@ -1,8 +1,9 @@
 """One claimed job on its way through a model: chunk by chunk, each saved before the next but one begins.
 
 While a chunk is saved the next one is with the model, so that neither waits for the other. A chunk that the model
-refuses for one of its inputs is halved until that input stands alone: it gets its error as its row, all others their
-results.
+refuses, or fails at, for one of its inputs is halved until that input stands alone: it gets its error as its row, all
+others their results. A model that fails at everything is no input's fault: a chunk's worth of failures in a row ends
+the run, so that a large job on a broken model costs some hundred calls and not one for each of its inputs.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from typing import Any, TypeVar
 import structlog
 
 from greenroom.clock import Clock
-from greenroom.errors import InvalidInputError, JobsUnavailableError, OverloadedError
-from greenroom.jobs.outcome import Row, row_of_fault, rows_of
-from greenroom.jobs.places import Places
+from greenroom.errors import InvalidInputError, JobsUnavailableError, OverloadedError, PredictionError
+from greenroom.jobs.outcome import ResultRow, row_of_fault, rows_of
+from greenroom.jobs.places import InputPlaces, TurnedAwayError
 from greenroom.jobs.reading import Reader
 from greenroom.jobs.seam import Chunk, Claim, Job, JobQueue
 from greenroom.serving.greenroom import Embedded, Greenroom, Predicted
@@ -27,7 +28,7 @@ CHUNK_INPUTS = 64
 CHUNKS_AHEAD = 2
 """Of one job with the model at a time."""
 CHUNK_SECONDS = 600.0
-"""A chunk's deadline: interactive calls go first, however long that takes."""
+"""A chunk's deadline, for interactive calls go first; past it the job takes its turn again."""
 SAVE_AGAIN_SECONDS = 1.0
 MAX_REFUSALS = 60
 """In a row by a model that has too much to do; then the job is given back."""
@@ -39,35 +40,51 @@ _Result = TypeVar("_Result")
 class Run:
     """One claim's work. `stop`: finish what is with the model, and no more."""
 
-    def __init__(self, claim: Claim, queue: JobQueue, greenroom: Greenroom, clock: Clock, places: Places) -> None:
-        self._claim = claim
+    def __init__(self, claim: Claim, queue: JobQueue, greenroom: Greenroom, clock: Clock, places: InputPlaces) -> None:
+        self.claim = claim
+        """As of the last heartbeat."""
+        self.begun_at = clock.monotonic()
+        self.chunks_saved = 0
+        self.is_stopping = False
+        self.makes_room = False
+        """For jobs that wait: it is to stand behind them."""
         self._queue = queue
         self._greenroom = greenroom
         self._clock = clock
         self._places = places
         self._inputs = Reader(claim)
-        self._stopping = False
-        self._saved_at = clock.monotonic()
+        self._with_model = 0
+        self._failed_in_a_row = 0
+        self._saved_at = self.begun_at
 
-    def stop(self) -> None:
-        self._stopping = True
+    @property
+    def is_with_model(self) -> bool:
+        """Else it has ended a moment after `stop`."""
+        return self._with_model > 0
+
+    def stop(self, *, to_make_room: bool = False) -> None:
+        self.is_stopping = True
+        self.makes_room |= to_make_room
+        self._places.turn_away(self)
 
     async def work(self) -> Job:
         """The job as it stands at the end: completed, or not done where `stop` came first.
 
         Raises LeaseLostError, JobCancelledError, JobInputsGoneError, and what the model's calls raise but for single
-        inputs."""
+        inputs: OverloadedError and DeadlineExceededError when it is busy for long."""
         ahead: deque[asyncio.Task[Chunk]] = deque()
-        job = self._claim.job
+        job = self.claim.job
         try:
             for start in range(job.done, job.total, CHUNK_INPUTS):
-                if self._stopping:
+                if self.is_stopping:
                     break
                 ahead.append(asyncio.create_task(self._chunk(start, min(CHUNK_INPUTS, job.total - start))))
                 if len(ahead) == CHUNKS_AHEAD:
                     job = await self._save(await ahead.popleft())
             while ahead:
                 job = await self._save(await ahead.popleft())
+            return job
+        except TurnedAwayError:
             return job
         finally:
             for chunk in ahead:
@@ -78,30 +95,47 @@ class Run:
     async def _save(self, chunk: Chunk) -> Job:
         now = self._clock.monotonic()
         seconds, self._saved_at = now - self._saved_at, now
-        return await kept(lambda: self._queue.save(self._claim, chunk, self._clock.unix(), seconds), self._clock)
+        job = await kept(lambda: self._queue.save(self.claim, chunk, self._clock.unix(), seconds), self._clock)
+        self.chunks_saved += 1
+        return job
 
     async def _chunk(self, start: int, count: int) -> Chunk:
-        """Its inputs are read no earlier than they can go to the model."""
-        async with self._places.taken(count, self._claim.job.priority):
-            rows, version = await self._rows(await self._inputs.read(start, count))
+        """Its inputs are read no earlier than they can go to the model. Raises TurnedAwayError: `stop` was first."""
+        if self.is_stopping:
+            raise TurnedAwayError
+        async with self._places.taken(count, self.claim.job.priority, self):
+            self._with_model += 1
+            try:
+                rows, version = await self._rows(await self._inputs.read(start, count))
+            finally:
+                self._with_model -= 1
         return Chunk(start, tuple(rows), version)
 
-    async def _rows(self, inputs: Sequence[Any]) -> tuple[list[Row], str]:
+    async def _rows(self, inputs: Sequence[Any]) -> tuple[list[ResultRow], str]:
         """A row for each input, and the version that gave them (the last one, should it have changed)."""
         try:
             answer = await self._ask(inputs)
-        except InvalidInputError as error:
+        except (InvalidInputError, PredictionError) as error:
             if len(inputs) == 1:
-                version = self._greenroom.keepers[self._claim.job.model].version
+                self._count(error)
+                version = self._greenroom.keepers[self.claim.job.model].version
                 return [row_of_fault(error)], version.id if version else ""
             middle = len(inputs) // 2
             first, _ = await self._rows(inputs[:middle])
             second, version_id = await self._rows(inputs[middle:])
             return [*first, *second], version_id
+        self._failed_in_a_row = 0
         return rows_of(answer), answer.version
 
+    def _count(self, error: InvalidInputError | PredictionError) -> None:
+        """Raises it where the model fails at so many that it is not their fault."""
+        if isinstance(error, PredictionError):
+            self._failed_in_a_row += 1
+            if self._failed_in_a_row >= min(CHUNK_INPUTS, self.claim.job.total):
+                raise error
+
     async def _ask(self, inputs: Sequence[Any]) -> Embedded | Predicted:
-        name, refusals = self._claim.job.model, 0
+        name, refusals = self.claim.job.model, 0
         is_encoder = self._greenroom.keepers[name].spec.task is Task.EMBED
         ask: Callable[..., Awaitable[Embedded | Predicted]] = (
             self._greenroom.embed if is_encoder else self._greenroom.predict
@@ -111,7 +145,7 @@ class Run:
                 return await ask(name, inputs, CHUNK_SECONDS, background=True)
             except OverloadedError as error:
                 refusals += 1
-                if refusals == MAX_REFUSALS:
+                if refusals == MAX_REFUSALS or self.is_stopping:
                     raise
                 await self._clock.sleep(error.retry_after_seconds)
 

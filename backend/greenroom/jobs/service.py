@@ -15,7 +15,7 @@ import structlog
 from greenroom.clock import Clock, SystemClock
 from greenroom.errors import JobsUnavailableError
 from greenroom.jobs.housekeeping import Housekeeping
-from greenroom.jobs.lives import ended, life
+from greenroom.jobs.lives import ended, forget, life
 from greenroom.jobs.opening import open_queue
 from greenroom.jobs.overflow import overflow
 from greenroom.jobs.seam import BadLine, Counts, Job, JobQueue, JobState, NewJob
@@ -130,12 +130,6 @@ class Jobs:
         async with self._watching.all() if id_ is None else self._watching.one(id_) as watcher:
             yield watcher
 
-    async def watch(self, id_: str | None = None) -> AsyncIterator[Job]:
-        """The same as an iterator."""
-        async with self.watching(id_) as watcher:
-            while (job := await watcher.next()) is not None:
-                yield job
-
     async def _live(self) -> None:
         queue = await self._opened()
         retention_seconds = self.settings.job_retention_days * 86_400
@@ -146,12 +140,21 @@ class Jobs:
                 tasks.create_task(self._work(queue), name="jobs' worker")
 
     async def _work(self, queue: JobQueue) -> None:
+        while True:
+            try:
+                await self._live_and_work(queue)
+            except Exception:
+                log.exception("jobs_worker_ended", next_try_seconds=REOPEN_SECONDS)
+            await self.clock.sleep(REOPEN_SECONDS)
+
+    async def _live_and_work(self, queue: JobQueue) -> None:
         with life(self._workers) as name:
             worker = Worker(queue, self.greenroom, self.clock, name)
             try:
                 await worker.run()
             finally:
-                await worker.close()
+                if await worker.close():
+                    forget(self._workers, [name])
 
     async def _opened(self) -> JobQueue:
         """Wait for the queue for as long as it takes, without asking for its database."""

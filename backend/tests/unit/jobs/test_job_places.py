@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 
 import pytest
 
-from greenroom.jobs.places import Places
+from greenroom.jobs.places import InputPlaces, TurnedAwayError
 
 pytestmark = pytest.mark.anyio
 
@@ -15,7 +16,7 @@ class Line:
     """Jobs that want places, and those that got them, in that order."""
 
     def __init__(self, places: int) -> None:
-        self._places = Places(places)
+        self._places = InputPlaces(places)
         self.let_in: list[str] = []
         self._leave: dict[str, asyncio.Event] = {}
 
@@ -76,6 +77,34 @@ async def test_one_that_leaves_the_line_holds_up_nobody() -> None:
     large.cancel()
     await line.settle()
     assert line.let_in == ["inside", "small"]
+
+
+async def test_who_is_turned_away_leaves_the_line_and_who_is_in_stays() -> None:
+    places, owner, leave, passed = InputPlaces(10), object(), asyncio.Event(), list[str]()
+
+    async def stay(name: str, inputs: int, owner: object) -> None:
+        async with places.taken(inputs, 0, owner):
+            passed.append(name)
+            await leave.wait()
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(stay("in", 5, owner))
+        await asyncio.sleep(0)
+        large = tasks.create_task(turned_away(stay("large", 10, owner)))
+        await asyncio.sleep(0)
+        tasks.create_task(stay("another's", 5, object()))
+        await asyncio.sleep(0)
+        places.turn_away(owner)
+        await large
+        leave.set()
+    assert passed == ["in", "another's"]
+    async with places.taken(10, 0):
+        """All have left."""
+
+
+async def turned_away(staying: Coroutine[None, None, None]) -> None:
+    with pytest.raises(TurnedAwayError):
+        await staying
 
 
 async def test_one_that_is_let_in_and_leaves_at_the_same_moment_passes_its_place_on() -> None:

@@ -38,8 +38,15 @@ class Desk:
 
     async def last(self, id_: str) -> Job:
         async with asyncio.timeout(30):
-            *_, job = [job async for job in self.jobs.watch(id_)]
+            *_, job = [job async for job in watched(self.jobs, id_)]
         return job
+
+
+async def watched(jobs: Jobs, id_: str | None = None) -> AsyncIterator[Job]:
+    """One job until it has ended, or all for ever."""
+    async with jobs.watching(id_) as watcher:
+        while (job := await watcher.next()) is not None:
+            yield job
 
 
 @pytest.fixture
@@ -117,7 +124,7 @@ async def test_who_watches_sees_what_another_process_does(tmp_path: Path) -> Non
     desk = Desk(tmp_path, worker="off")
     async with desk.open() as jobs:
         job, _ = await jobs.submit(MODEL, ["one", "two"])
-        watching = jobs.watch(job.id)
+        watching = watched(jobs, job.id)
         assert (await anext(watching)).state is JobState.PENDING
         other = sql_queue(desk.data)
         (claim,) = await other.claim("elsewhere", 1, 15, jobs.clock.unix())
@@ -133,7 +140,7 @@ async def test_who_watches_all_sees_each_job_as_it_stands_and_what_changes(tmp_p
     async with desk.open() as jobs:
         first, _ = await jobs.submit(MODEL, ["one"])
         second, _ = await jobs.submit(MODEL, ["two"])
-        watching = jobs.watch()
+        watching = watched(jobs)
         assert [(await anext(watching)).id for _ in range(2)] == [first.id, second.id]
         await jobs.cancel(first.id)
         async with asyncio.timeout(10):
@@ -144,7 +151,7 @@ async def test_who_watches_all_sees_each_job_as_it_stands_and_what_changes(tmp_p
 async def test_a_job_that_never_was_cannot_be_watched(desk: Desk) -> None:
     async with desk.open() as jobs:
         with pytest.raises(JobNotFoundError):
-            await anext(jobs.watch("never"))
+            await anext(watched(jobs, "never"))
 
 
 async def test_a_database_that_cannot_be_opened_is_told_to_who_asks_and_tried_again(

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from greenroom.engine.seam import Vectors
 from greenroom.errors import JobsUnavailableError, OverloadedError, PredictionError
 from greenroom.jobs import worker
 from greenroom.jobs.run import CHUNK_INPUTS
 from greenroom.jobs.seam import MAX_ATTEMPTS, Chunk, JobState
-from greenroom.jobs.worker import LEASE_SECONDS
+from greenroom.jobs.worker import LEASE_SECONDS, LOOK_SECONDS
 from greenroom.testing.scripted_host import ScriptedHost
 from tests.unit.jobs.shift import Shift
 
@@ -102,11 +103,17 @@ async def test_a_model_that_has_too_much_to_do_is_asked_again_and_no_attempt_is_
     assert (job.state, job.attempts) == (JobState.COMPLETED, 0)
 
 
-async def test_a_job_for_a_model_that_is_not_configured_any_more_has_failed(shift: Shift) -> None:
-    async with shift.begun():
-        await shift.submit("text", model="removed")
-        job = await shift.ended()
-    assert (job.state, job.fault and job.fault.code) == (JobState.FAILED, "unknown-model")
+async def test_a_job_for_a_model_that_only_another_process_knows_is_left_to_that_one(shift: Shift) -> None:
+    with structlog.testing.capture_logs() as said:
+        async with shift.ready():
+            await shift.submit("text", model="elsewhere")
+            for number in range(5):
+                await shift.submit("text", id_=f"own {number}")
+                await shift.ended(f"own {number}")
+                await shift.house.clock.advance(LOOK_SECONDS)
+    job = await shift.queue.get("1")
+    assert (job.state, job.fault) == (JobState.PENDING, None)
+    assert [line["model"] for line in said if line["event"] == "jobs_of_unknown_model"] == ["elsewhere"]
 
 
 async def test_a_job_goes_on_at_the_first_chunk_that_is_missing(shift: Shift, monkeypatch: pytest.MonkeyPatch) -> None:
