@@ -50,6 +50,8 @@ class Housekeeping:
                     await self.sweep()
             except (JobsUnavailableError, OSError) as error:
                 log.warning("jobs_housekeeping_failed", reason=str(error))
+            except Exception:
+                log.exception("jobs_housekeeping_broke", next_try_seconds=FREE_SECONDS)
             await self._clock.sleep(FREE_SECONDS)
 
     async def free_the_dead(self) -> None:

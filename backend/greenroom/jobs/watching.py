@@ -124,7 +124,7 @@ class Watching:
         self._joined += 1
         try:
             async with self._beginning:
-                if self._reader is None:
+                if self._reader is None or self._reader.done():
                     await self._begin()
             yield
         finally:

@@ -126,14 +126,15 @@ async def test_a_folder_that_is_not_there_yet_is_in_order(house: House, tmp_path
     await keeper.sweep()
 
 
+@pytest.mark.parametrize("trouble", [OSError("The folder is away."), ValueError("a bug")])
 async def test_the_house_is_kept_at_once_and_then_hourly_whatever_fails(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: House, monkeypatch: pytest.MonkeyPatch, trouble: Exception
 ) -> None:
     swept_at: list[float] = []
 
     async def sweep() -> None:
         swept_at.append(house.clock.monotonic())
-        raise OSError("The folder is away.")
+        raise trouble
 
     monkeypatch.setattr(house.keeper, "sweep", sweep)
     life = asyncio.create_task(house.keeper.run())

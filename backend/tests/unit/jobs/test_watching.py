@@ -344,6 +344,22 @@ async def test_a_reader_that_breaks_leaves_nobody_waiting(queue: CountedQueue) -
             await told(watcher)
 
 
+async def test_a_reader_that_broke_is_replaced_for_who_comes_next(queue: CountedQueue) -> None:
+    await queue.submit(job(), NOW)
+    watches = Watching(queue)
+    async with watches.all() as before:
+        await told(before)
+        queue.trouble = ValueError("a bug")
+        await queue.submit(job("2"), NOW)
+        with pytest.raises(JobsUnavailableError):
+            await told(before)
+        queue.trouble = None
+        async with watches.one("1") as watcher:
+            await told(watcher)
+            await queue.cancel("1", NOW)
+            assert (await told(watcher)).state is JobState.CANCELLED
+
+
 async def test_what_another_process_does_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "LOOK_SECONDS", 0.01)
     ours, theirs = sql_queue(tmp_path), sql_queue(tmp_path)
