@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator
 from urllib.parse import urlencode
@@ -18,6 +19,7 @@ from greenroom.jobs.seam import Job, JobState
 from greenroom.protocol.jobs import MAX_PRIORITY, JobAnswer, JobRequest, JobResult
 from greenroom.web.base_path import base_of
 from greenroom.web.bodies import json_answer
+from greenroom.web.downloads import Download, downloads_of
 from greenroom.web.endpoint import Operation, Parameter, endpoint
 from greenroom.web.forms import KINDS
 from greenroom.web.job_requests import (
@@ -30,6 +32,7 @@ from greenroom.web.job_requests import (
 )
 from greenroom.web.job_sockets import all_jobs_socket, job_socket
 from greenroom.web.mount import upgrade_required
+from greenroom.web.rates import address_of
 from greenroom.words import InputFault, InvalidInputError, Task
 
 PAGE = 10
@@ -115,20 +118,22 @@ async def job_by_id(request: Request) -> Response:
     "/jobs/{id}/results",
     Operation("What there is of the results, as a file, in the order of the inputs.", {200: [JobResult]},
               parameters=(*_JOB, *_RESULT_PARAMETERS),
-              downloads=("text/csv", "application/jsonl"), refusals=(422, 503)),
+              downloads=("text/csv", "application/jsonl"), refusals=(410, 422, 503)),
 )  # fmt: skip
 async def job_results(request: Request) -> Response:
     id_, format_ = job_id(request.path_params), _format(request)
     with_inputs, with_mark = _wants(request, "inputs"), _wants(request, "bom")
     queue = await jobs_of(request).queue()
     job = await queue.get(id_)
-    chunks = queue.results(id_)
-    answered = beside(chunks, *await queue.inputs(id_)) if with_inputs else beside(chunks, (), None)
-    keeper = jobs_of(request).greenroom.keepers.get(job.model)
-    embeds = keeper is not None and keeper.spec.task is Task.EMBED
     headers = {**NO_STORE, "content-disposition": f'attachment; filename="job-{id_[:8]}.{format_}"'}
-    body = encoded(format_, await _begun(answered), embeds, with_inputs, with_mark)
-    return StreamingResponse(body, 200, headers, MEDIA_TYPES[format_])
+    if request.method == "HEAD":
+        return StreamingResponse(_nothing(), 200, headers, MEDIA_TYPES[format_])
+    with contextlib.ExitStack() as place:
+        place.enter_context(downloads_of(request.app).place(address_of(request)))
+        chunks = queue.results(id_)
+        answered = beside(chunks, *await queue.inputs(id_)) if with_inputs else beside(chunks, (), None)
+        body = encoded(format_, await _begun(answered), _embeds(request, job), with_inputs, with_mark)
+        return Download(body, headers, MEDIA_TYPES[format_], place.pop_all())
 
 
 @endpoint(
@@ -154,6 +159,17 @@ async def cancel_job(request: Request) -> Response:
 
 def _answer(request: Request, job: Job, status: int = 200) -> Response:
     return json_answer(job_answer(job), status, NO_STORE)
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    """A body whose length nobody knows."""
+    for piece in ():
+        yield piece
+
+
+def _embeds(request: Request, job: Job) -> bool:
+    keeper = jobs_of(request).greenroom.keepers.get(job.model)
+    return keeper is not None and keeper.spec.task is Task.EMBED
 
 
 async def _begun(answered: AsyncIterator[Answered]) -> AsyncIterator[Answered]:

@@ -17,6 +17,7 @@ _MEANINGS = {
     404: "No model, or no job, of this name",
     408: "The body did not arrive in time",
     409: "It is not in a state for that: nothing has failed, or the job has ended",
+    410: "The file with the job's inputs is gone; its results are there without them",
     413: "The body has too many bytes",
     415: "The body is of no known type, or compressed",
     421: "The Host header is no name of this server",

@@ -32,7 +32,7 @@ def statuses(contract: dict[str, Any], path: str, method: str) -> set[str]:
         ("/models/{name}/refused", "get", "200 400 401 403 404 421 429 default"),
         ("/jobs", "post", "202 400 403 404 408 413 415 421 422 429 503 default"),
         ("/jobs/{id}", "delete", "200 202 400 403 404 409 421 429 503 default"),
-        ("/jobs/{id}/results", "get", "200 400 404 421 422 429 503 default"),
+        ("/jobs/{id}/results", "get", "200 400 404 410 421 422 429 503 default"),
         ("/status", "get", "200 400 404 421 429 default"),
         ("/models/status", "get", "200 400 421 429 default"),
         ("/livez", "get", "200 400 421 default"),

@@ -278,7 +278,7 @@ def test_results_of_a_job_whose_file_is_gone_still_come_without_its_texts(app: S
     assert json.loads(ask(app, f"{address}/results?inputs=true").body) == []
     (tmp_path / "data" / f"{address[1:]}.jsonl").unlink()
     gone = ask(app, f"{address}/results?inputs=true")
-    assert (gone.status, gone.problem) == (503, "file-missing")
+    assert (gone.status, gone.problem) == (410, "job-inputs-gone")
     assert ask(app, f"{address}/results").status == 200
 
 

@@ -44,6 +44,7 @@ export type ErrorCode =
   | "job-not-found"
   | "job-ended"
   | "job-not-ended"
+  | "job-inputs-gone"
   | "idempotency-conflict"
   | "jobs-unavailable";
 /**
@@ -1058,6 +1059,7 @@ export const ENUMS = {
     "job-not-found",
     "job-ended",
     "job-not-ended",
+    "job-inputs-gone",
     "idempotency-conflict",
     "jobs-unavailable"
   ]
