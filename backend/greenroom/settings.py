@@ -221,7 +221,7 @@ class Settings(BaseSettings):
     max_jobs_bytes: Annotated[int, Field(gt=0)] = Field(
         10 * 1024**3, validation_alias=_named("GREENROOM_MAX_JOBS_BYTES")
     )
-    """Of all files of inputs that are kept or on their way; uploads are refused beyond it."""
+    """Of all inputs and results that are kept or on their way; new jobs are refused beyond it."""
     use_background_inference: bool = Field(False, validation_alias=_named("USE_BACKGROUND_INFERENCE"))
     """Whether a bare `POST /predict` is answered with a job."""
     log_level: Literal["debug", "info", "warning", "error"] = Field(

@@ -15,19 +15,23 @@ import msgspec
 
 from greenroom.errors import GreenroomError
 from greenroom.jobs.disk import disk_troubles, put_in_place
+from greenroom.jobs.room import Room
 
 MAX_ROW_BYTES = 32 * 1024
 """Of all inputs of a job, as JSON; the text of one call is longer only where it is made of other letters than ASCII."""
 
 
 @contextlib.asynccontextmanager
-async def overflow(folder: Path, id_: str, inputs: Sequence[object]) -> AsyncIterator[Path | None]:
+async def overflow(folder: Path, room: Room, id_: str, inputs: Sequence[object]) -> AsyncIterator[Path | None]:
     """The file with the inputs, on disk, for the job of this id; None where a row holds them. An error within removes
     it; whoever is cancelled leaves it there, since nobody knows then whether there is a job.
 
-    Raises JobsUnavailableError."""
+    Raises JobsUnavailableError, also where there is no room for the inputs, wherever they are to lie."""
     lines = [msgspec.json.encode(one) for one in inputs]
-    if sum(map(len, lines)) <= MAX_ROW_BYTES:
+    size_bytes = sum(map(len, lines))
+    await room.require(size_bytes)
+    room.take(size_bytes)
+    if size_bytes <= MAX_ROW_BYTES:
         yield None
         return
     file = folder / f"{id_}.jsonl"
@@ -37,6 +41,7 @@ async def overflow(folder: Path, id_: str, inputs: Sequence[object]) -> AsyncIte
         yield file
     except GreenroomError:
         await asyncio.shield(asyncio.to_thread(file.unlink, missing_ok=True))
+        room.give_back(size_bytes)
         raise
 
 

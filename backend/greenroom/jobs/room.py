@@ -1,5 +1,5 @@
-"""How much room the uploaded files take, so that they never fill the disk: counted from the folder now and then, which
-finds what other processes put there, and kept up in between."""
+"""How much room jobs take, their inputs and their results, so that they never fill the disk: counted now and then,
+which finds what other processes put there, and kept up in between."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from greenroom.errors import JobsUnavailableError
@@ -19,20 +20,32 @@ RETRY_SECONDS = 60
 """Room comes when old jobs are forgotten, which is no matter of seconds."""
 
 
-class Room:
-    """Of `folder`, in which all files together may have `most_bytes`. For any thread."""
+def _none() -> int:
+    return 0
 
-    def __init__(self, folder: Path, most_bytes: int) -> None:
+
+class Room:
+    """All files of `folder` together, and the `database_bytes`, may be `most_bytes`. For any thread.
+
+    `database_bytes` is asked in a thread of its own."""
+
+    def __init__(self, folder: Path, most_bytes: int, database_bytes: Callable[[], int] = _none) -> None:
         self._folder = folder
+        self._database_bytes = database_bytes
         self._most_bytes = most_bytes
         self._taken_bytes = 0
         self._count_at = 0.0
+        self._is_counting = False
         self._lock = threading.Lock()
 
     async def require(self, more_bytes: int) -> None:
         """Raises JobsUnavailableError where there is no room for so many."""
-        if time.monotonic() >= self._count_at:
-            await asyncio.to_thread(self._count)
+        if time.monotonic() >= self._count_at and not self._is_counting:
+            self._is_counting = True
+            try:
+                await asyncio.to_thread(self._count)
+            finally:
+                self._is_counting = False
         self._require(more_bytes)
 
     def take(self, more_bytes: int) -> None:
@@ -48,15 +61,15 @@ class Room:
     def _require(self, more_bytes: int) -> None:
         if self._taken_bytes + more_bytes > self._most_bytes:
             raise JobsUnavailableError(
-                f"There is no room for more files: those of jobs may take {sized(self._most_bytes)} in all. Nothing "
-                "was accepted. They go when old jobs are forgotten, or the operator sets GREENROOM_MAX_JOBS_BYTES "
+                f"There is no room for more jobs: all inputs and results may take {sized(self._most_bytes)}. Nothing "
+                "was accepted. Room comes when old jobs are forgotten, or the operator sets GREENROOM_MAX_JOBS_BYTES "
                 "higher.",
                 RETRY_SECONDS,
             )
 
     def _count(self) -> None:
         begun, before = time.monotonic(), self._taken_bytes
-        counted = _bytes_in(self._folder)
+        counted = _bytes_in(self._folder) + self._database_bytes()
         seconds = time.monotonic() - begun
         with self._lock:
             self._taken_bytes = counted + max(0, self._taken_bytes - before)  # taken while it was counted

@@ -18,6 +18,7 @@ from greenroom.jobs.housekeeping import Housekeeping
 from greenroom.jobs.lives import ended, forget, life
 from greenroom.jobs.opening import open_queue
 from greenroom.jobs.overflow import overflow
+from greenroom.jobs.room import Room
 from greenroom.jobs.seam import BadLine, Counts, Job, JobQueue, JobState, NewJob
 from greenroom.jobs.watching import Watcher, Watching
 from greenroom.jobs.worker import Worker
@@ -46,6 +47,7 @@ class Jobs:
         self.clock = clock or SystemClock()
         self.folder = settings.data / "jobs"
         """Where uploaded files lie."""
+        self.room = Room(self.folder, settings.max_jobs_bytes, greenroom.store.used_bytes)
         self.life: asyncio.Task[None] | None = None
         """Works jobs off; with a worker it ends before `running` is left only by a bug."""
         self._workers = self.folder / "workers"
@@ -93,7 +95,7 @@ class Jobs:
             bad_line_count=len(bad_lines) if bad_line_count is None else bad_line_count,
         )  # fmt: skip
         queue = await self.queue()
-        async with overflow(self.folder, new.id, new.inputs) as written:
+        async with overflow(self.folder, self.room, new.id, new.inputs) as written:
             if written is not None:
                 new = replace(new, inputs=(), file=written)
             job, is_new = await queue.submit(new, self.clock.unix())

@@ -22,6 +22,7 @@ import structlog
 from greenroom.errors import GreenroomError, JobsUnavailableError
 from greenroom.settings import Settings
 from greenroom.store.loads import read_early
+from greenroom.store.size import used_bytes
 from greenroom.tasks import crash_loudly
 
 if TYPE_CHECKING:
@@ -66,6 +67,10 @@ class Store:
         """The records of earlier loads, oldest first, read without the database's libraries; None where that cannot
         be: `loads.all_loads` reads them once it is open."""
         return read_early(self._file) if self._file else None
+
+    def used_bytes(self) -> int:
+        """Of the disk, by an SQLite database, without what it keeps free for itself; 0 for any other one."""
+        return used_bytes(self._file) if self._file else 0
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Store]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import io
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -54,7 +55,7 @@ def _all(piece: bytes) -> Iterable[bytes]:
 
 
 class Uploads:
-    """How many uploads are in progress and what room files take, for `app.state`."""
+    """How many uploads are in progress and what room jobs take, for `app.state`."""
 
     def __init__(self, room: Room) -> None:
         self.room = room
@@ -76,8 +77,7 @@ class Uploads:
 def uploads_of(app: Starlette) -> Uploads:
     """Those of this app; made when first asked for."""
     if not hasattr(app.state, "greenroom_uploads"):
-        room = Room(app.state.jobs.folder, app.state.greenroom.settings.max_jobs_bytes)
-        app.state.greenroom_uploads = Uploads(room)
+        app.state.greenroom_uploads = Uploads(app.state.jobs.room)
     uploads: Uploads = app.state.greenroom_uploads
     return uploads
 
@@ -187,9 +187,9 @@ class Upload:
     def _rewrite(self, inputs: Inputs) -> None:
         most = MAX_GROWTH * self._settings.max_upload_bytes
         written = not_counted = 0
-        with self._raw.open("rb") as source, self._made.open("xb") as target:
+        with _Yielding(self._raw.open("rb", buffering=0)) as source, self._made.open("xb") as target:
             try:
-                for count, line in enumerate(inputs.read(source)):
+                for line in inputs.read(source):
                     written += len(line)
                     not_counted += len(line)
                     if written > most:
@@ -198,8 +198,6 @@ class Upload:
                         self._take_room(not_counted)
                         not_counted = 0
                     target.write(line)
-                    if count % LINES_PER_TURN == 0:
-                        time.sleep(0)
             except UnreadableFileError as error:
                 raise InvalidInputError(str(error), (InputFault("", str(error)),)) from error
             self._take_room(not_counted)
@@ -217,6 +215,18 @@ class Upload:
         """It was kept, and the job came to nothing, or was there already."""
         await asyncio.shield(asyncio.to_thread(_remove, self.file))
         self._kept_bytes = 0
+
+
+class _Yielding(io.BufferedReader):
+    """Whoever reads it line by line lets others have their turn, whatever the lines are."""
+
+    _lines = 0
+
+    def readline(self, size: int | None = -1) -> bytes:
+        self._lines += 1
+        if self._lines % LINES_PER_TURN == 0:
+            time.sleep(0)
+        return super().readline(size)
 
 
 def _require_some(inputs: Inputs) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import sqlite3
 import sys
+from collections.abc import MutableMapping
 from functools import partial
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlmodel import Session
 
 from greenroom.errors import JobsUnavailableError
@@ -26,6 +29,10 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LATER_SECONDS", 0.0)
     monkeypatch.setattr(module, "OPEN_AFTER_SECONDS", 0.0)
     monkeypatch.setattr(module, "REOPEN_SECONDS", 0.01)
+
+
+def str_of_all(_: object, __: str, event: MutableMapping[str, object]) -> str:
+    return str(event)
 
 
 def store(folder: Path, url: str = "") -> Store:
@@ -123,14 +130,15 @@ async def test_a_bug_while_it_opens_is_told_and_it_is_tried_again(
 
 @pytest.mark.parametrize("url", ["nonsense with s3cret", "postgresql+nodriver://me:s3cret@host/name"])
 async def test_an_address_that_is_none_is_told_at_once_and_no_password_is_logged(
-    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(module, "log", structlog.wrap_logger(structlog.PrintLogger(written), processors=[str_of_all]))
     async with store(tmp_path, url).running() as wrong:
         async with asyncio.timeout(10):
             with pytest.raises(JobsUnavailableError, match="GREENROOM_DATABASE_URL is no address"):
                 await wrong.database()
-    logged = capsys.readouterr().out
-    assert "cause=" in logged
+    logged = written.getvalue()
     assert "Error(" in logged
     assert "s3cret" not in logged
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -138,3 +141,35 @@ def test_what_other_processes_put_there_counts(
 
 def test_a_file_that_cannot_fit_is_refused_before_it_comes(make_jobs_app: AppMaker) -> None:
     assert form(make_jobs_app(max_jobs_bytes=100), b"", content_length="101").status == 503
+
+
+def test_inputs_in_json_need_room_like_files(make_jobs_app: AppMaker, tmp_path: Path) -> None:
+    app = make_jobs_app(max_jobs_bytes=100_000)
+    long, short = (json.dumps({"inputs": ["x" * 1000] * count}).encode() for count in (60, 20))
+    answers = [ask(app, "/jobs", "POST", {"content-type": "application/json"}, body) for body in (long, short, long)]
+    assert [answer.status for answer in answers] == [202, 202, 503]
+    assert (answers[2].problem, answers[2].headers["retry-after"]) == ("jobs-unavailable", "60")
+    assert "GREENROOM_MAX_JOBS_BYTES" in json.loads(answers[2].body)["detail"]
+    assert left_files(tmp_path) == [".jsonl"]
+
+
+def test_results_take_room_too(make_jobs_app: AppMaker, tmp_path: Path) -> None:
+    app, body = make_jobs_app(max_jobs_bytes=50_000), whole(file(b"text\na\n"))
+    assert form(app, body).status == 202
+    with contextlib.closing(sqlite3.connect(tmp_path / "data" / "greenroom.db")) as database:
+        database.execute("CREATE TABLE results AS SELECT zeroblob(60000)")
+        database.commit()
+        app.state.jobs.room._count_at = 0.0
+        assert form(app, body).status == 503
+        database.execute("DROP TABLE results")
+        database.commit()
+    app.state.jobs.room._count_at = 0.0
+    assert form(app, body).status == 202, "what the database keeps free is room"
+
+
+def test_lines_that_are_no_inputs_let_others_have_their_turn(app: Starlette, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[float] = []
+    monkeypatch.setattr(uploads, "time", SimpleNamespace(sleep=turns.append))
+    bad = b"[1]\n" * (5 * uploads.LINES_PER_TURN)
+    assert ask(app, "/jobs", "POST", {"content-type": "application/jsonl"}, b'"good"\n' + bad).status == 202
+    assert turns == [0] * 5
