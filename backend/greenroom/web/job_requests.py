@@ -97,8 +97,9 @@ async def submit_from(request: Request) -> Job:
     if not media_type.endswith("json"):
         raise UnsupportedMediaTypeError(f"Send JSON, a form with a file, or a file as {', '.join(KINDS)}.")
     asked = await read_json(request, JobRequest)
-    model, priority = asked.model or options.model, asked.priority or options.priority
-    return await submit_inputs(request, _inputs_of(asked), model, priority, is_single=asked.text is not None)
+    priority = asked.priority if "priority" in asked.model_fields_set else options.priority
+    single, inputs = asked.text is not None, _inputs_of(asked)
+    return await submit_inputs(request, inputs, asked.model or options.model, priority, is_single=single)
 
 
 def _inputs_of(asked: JobRequest) -> Sequence[object]:

@@ -332,3 +332,11 @@ def test_a_socket_that_may_not_be_is_refused_before_it_is_one(
 
 def test_a_plain_request_to_a_socket_is_told_so(app: Starlette) -> None:
     assert [ask(app, path).status for path in ("/ws/jobs", "/ws/jobs/x")] == [426, 426]
+
+
+@pytest.mark.parametrize(("body", "priority"), [({}, 5), ({"priority": 0}, 0), ({"priority": -1}, -1)])
+def test_a_priority_in_the_body_wins_over_the_address_also_when_it_is_none(
+    app: Starlette, queue: MemoryQueue, body: dict[str, int], priority: int
+) -> None:
+    id_ = json.loads(post(app, {"text": "a", **body}, "/jobs?priority=5").body)["job_uuid"]
+    assert queue._rows[id_].job.priority == priority
