@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,9 +22,11 @@ MAX_ROW_BYTES = 32 * 1024
 
 
 @contextlib.asynccontextmanager
-async def overflow(folder: Path, room: Room, id_: str, inputs: Sequence[object]) -> AsyncIterator[Path | None]:
+async def overflow(
+    folder: Path, room: Room, id_: str, inputs: Sequence[object], may_exist: Callable[[str], Awaitable[bool]]
+) -> AsyncIterator[Path | None]:
     """The file with the inputs, on disk, for the job of this id; None where a row holds them. An error within removes
-    it; whoever is cancelled leaves it there, since nobody knows then whether there is a job.
+    it, unless the job `may_exist` all the same; whoever is cancelled leaves it there, since nobody knows then.
 
     Raises JobsUnavailableError, also where there is no room for the inputs, wherever they are to lie."""
     lines = [msgspec.json.encode(one) for one in inputs]
@@ -40,8 +42,9 @@ async def overflow(folder: Path, room: Room, id_: str, inputs: Sequence[object])
     try:
         yield file
     except GreenroomError:
-        await asyncio.shield(asyncio.to_thread(file.unlink, missing_ok=True))
-        room.give_back(size_bytes)
+        if not await may_exist(id_):
+            await asyncio.shield(asyncio.to_thread(file.unlink, missing_ok=True))
+            room.give_back(size_bytes)
         raise
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from greenroom.clock import Clock, SystemClock
-from greenroom.errors import JobsUnavailableError
+from greenroom.errors import GreenroomError, JobsUnavailableError
 from greenroom.jobs.housekeeping import Housekeeping
 from greenroom.jobs.lives import ended, forget, life
 from greenroom.jobs.opening import open_queue
@@ -95,13 +95,20 @@ class Jobs:
             bad_line_count=len(bad_lines) if bad_line_count is None else bad_line_count,
         )  # fmt: skip
         queue = await self.queue()
-        async with overflow(self.folder, self.room, new.id, new.inputs) as written:
+        async with overflow(self.folder, self.room, new.id, new.inputs, self.may_exist) as written:
             if written is not None:
                 new = replace(new, inputs=(), file=written)
             job, is_new = await queue.submit(new, self.clock.unix())
         if written is not None and not is_new:
             await asyncio.to_thread(written.unlink, missing_ok=True)
         return job, is_new
+
+    async def may_exist(self, id_: str) -> bool:
+        """Whether this job was accepted, as far as can be told: a connection that breaks in a commit says neither."""
+        try:
+            return bool(await (await self.queue()).known([id_]))
+        except GreenroomError:
+            return True
 
     async def cancel(self, id_: str) -> Job:
         """Raises JobNotFoundError, JobEndedError, JobsUnavailableError."""

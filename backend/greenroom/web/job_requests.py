@@ -168,7 +168,8 @@ async def _submit_upload(request: Request, upload: Upload, kind: FileKind, optio
             bad_line_count=inputs.bad_line_count, priority=options.priority, key=key, fingerprint=fingerprint,
         )  # fmt: skip
     except GreenroomError:
-        await upload.drop()
+        if not await jobs.may_exist(upload.id):
+            await upload.drop()
         raise
     if not is_new:
         await upload.drop()

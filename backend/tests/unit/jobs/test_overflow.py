@@ -61,6 +61,40 @@ async def test_a_request_that_makes_no_job_leaves_no_file(desk: Desk) -> None:
         assert [file.stem for file in files(desk)] == [first.id]
 
 
+@pytest.mark.parametrize("is_away", [False, True])
+async def test_inputs_stay_where_nobody_knows_whether_their_job_was_committed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, is_away: bool
+) -> None:
+    async def away(*_: Any) -> Any:
+        raise JobsUnavailableError("The connection is gone.")
+
+    async with desk.open() as jobs:
+        queue = await jobs.queue()
+        submit = queue.submit
+
+        async def broken_in_commit(*arguments: Any) -> Any:
+            await submit(*arguments)
+            await away()
+
+        monkeypatch.setattr(queue, "submit", away if is_away else broken_in_commit)
+        if is_away:
+            monkeypatch.setattr(queue, "known", away)
+        with pytest.raises(JobsUnavailableError):
+            await jobs.submit(MODEL, TEXTS)
+        assert len(files(desk)) == 1
+
+
+async def test_inputs_of_a_job_that_was_not_accepted_do_not_stay(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def locked(*_: Any) -> Any:
+        raise JobsUnavailableError("It is locked.")
+
+    async with desk.open() as jobs:
+        monkeypatch.setattr(await jobs.queue(), "submit", locked)
+        with pytest.raises(JobsUnavailableError):
+            await jobs.submit(MODEL, TEXTS)
+        assert files(desk) == []
+
+
 async def test_a_disk_that_takes_no_file_accepts_no_job(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
