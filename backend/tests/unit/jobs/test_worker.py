@@ -147,7 +147,7 @@ async def test_a_job_whose_file_is_gone_has_failed(shift: Shift, tmp_path: Path)
     async with shift.ready():
         await shift.submit(file=tmp_path / "gone.jsonl", total=3)
         job = await shift.ended()
-    assert (job.state, job.fault and job.fault.code) == (JobState.FAILED, "file-missing")
+    assert (job.state, job.fault and job.fault.code) == (JobState.FAILED, "job-inputs-gone")
 
 
 async def test_a_worker_that_stops_finishes_its_chunks_and_gives_the_rest_back(shift: Shift) -> None:
