@@ -33,7 +33,9 @@ READY_LINE = "GREENROOM_READY_LINE"
 FINISH_SECONDS = 6
 """For requests in progress once the server was asked to stop. In seconds, at most: a look at the signal 0.1, the
 goodbyes `hub.FLUSH_SECONDS` 0.5 and their sending 0.1, these 6, the hosts' last batch `local.CLOSE_GRACE_SECONDS` 1,
-word of how they ended `processes.EXIT_REPORT_SECONDS` 1, the zygote's end `zygote.END_SECONDS` 1: below 10 in all."""
+word of how they ended `processes.EXIT_REPORT_SECONDS` 1, the zygote's end `zygote.END_SECONDS` 1: below 10 in all. Jobs
+end beside the requests: chunks with the calls, and then `worker.GIVE_BACK_SECONDS` 0.5; the store beside the hosts,
+`store.END_SECONDS` 1, whoever holds the database."""
 CALL_SECONDS = 5
 """Of these, for predictions: who then has none is told so, which takes time, too."""
 UNREAD_SECONDS = 30

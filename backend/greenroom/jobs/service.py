@@ -149,12 +149,12 @@ class Jobs:
                 tasks.create_task(self._work(queue), name="jobs' worker")
 
     async def _work(self, queue: JobQueue) -> None:
-        while True:
+        while not self.greenroom.stopping:
             try:
                 await self._live_and_work(queue)
             except Exception:
                 log.exception("jobs_worker_ended", next_try_seconds=REOPEN_SECONDS)
-            await self.clock.sleep(REOPEN_SECONDS)
+                await self.clock.sleep(REOPEN_SECONDS)
 
     async def _live_and_work(self, queue: JobQueue) -> None:
         with life(self._workers) as name:
@@ -162,8 +162,12 @@ class Jobs:
             try:
                 await worker.run()
             finally:
-                if await worker.close():
-                    forget(self._workers, [name])
+                closing = asyncio.ensure_future(worker.close())
+                try:
+                    await asyncio.shield(closing)  # it begins with the server's end, which cancels us on the way
+                finally:
+                    if await closing:
+                        forget(self._workers, [name])
 
     async def _opened(self) -> JobQueue:
         """Wait for the queue for as long as it takes, without asking for its database."""

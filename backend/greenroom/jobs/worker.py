@@ -73,9 +73,9 @@ class Worker:
         self._running: dict[asyncio.Task[None], Run] = {}
 
     async def run(self) -> None:
-        """Until cancelled; then `close`."""
+        """Until cancelled, or the server is to stop; then `close`."""
         async with asyncio.TaskGroup() as lives:
-            lives.create_task(self._hold(), name="jobs' heartbeat")
+            holding = lives.create_task(self._hold(), name="jobs' heartbeat")
             while not self._greenroom.stopping:
                 try:
                     seen, rounds = await self._queue.changed(-1), self._greenroom.board.rounds
@@ -86,13 +86,15 @@ class Worker:
                 except Exception:
                     log.exception("jobs_worker_broke", next_try_seconds=SURPRISE_SECONDS)
                     await self._clock.sleep(SURPRISE_SECONDS)
+            holding.cancel()
 
     async def close(self) -> bool:
         """Finish the chunks that are with the models, and give all jobs back; whether that is done."""
         for run in self._running.values():
             run.stop()
         if self._running:
-            await asyncio.wait(list(self._running), timeout=DRAIN_SECONDS)
+            seconds = min(DRAIN_SECONDS, max(0.0, self._greenroom.seconds_left))  # a claim may have waited meanwhile
+            await asyncio.wait(list(self._running), timeout=seconds)
         late = list(self._running)
         for task in late:
             task.cancel()

@@ -140,10 +140,13 @@ class Greenroom:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
-                await asyncio.gather(*(changes.close() for changes in self.changes.values()))
-                await self.engine.close()
-                await self.means.fetcher.close()
-                await asyncio.gather(*(calls.close() for calls in self._calls.values()))
+                await asyncio.gather(self._end_hosts(), self.store.end())
+
+    async def _end_hosts(self) -> None:
+        await asyncio.gather(*(changes.close() for changes in self.changes.values()))
+        await self.engine.close()
+        await self.means.fetcher.close()
+        await asyncio.gather(*(calls.close() for calls in self._calls.values()))
 
     def _lives(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """What runs for the server's life."""
@@ -298,6 +301,11 @@ class Greenroom:
     def stopping(self) -> bool:
         """Whether the server is about to stop: nothing long should begin any more."""
         return self._stops_at < math.inf
+
+    @property
+    def seconds_left(self) -> float:
+        """Until calls end because the server is about to stop; infinite while it is not."""
+        return self._stops_at - asyncio.get_running_loop().time()
 
     def stop_soon(self, seconds: float) -> None:
         """The server is about to stop: end every wait for readiness now, and every call in `seconds`."""

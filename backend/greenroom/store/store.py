@@ -61,6 +61,7 @@ class Store:
         self._turn = asyncio.Event()
         """Set, and replaced, whenever opening has succeeded or failed."""
         self._is_ending = False
+        self._life: asyncio.Task[None]
         self._later: deque[Work[None]] = deque(maxlen=MAX_LATER)
 
     def early_loads(self) -> list[bytes] | None:
@@ -74,22 +75,26 @@ class Store:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Store]:
-        """Open the database beside the caller; on leaving, write what is left for later, and close it."""
-        life = asyncio.create_task(self._live(), name="store")
-        life.add_done_callback(crash_loudly)
+        """Open the database beside the caller; on leaving, `end`."""
+        self._life = asyncio.create_task(self._live(), name="store")
+        self._life.add_done_callback(crash_loudly)
         try:
             yield self
         finally:
-            self._is_ending = True
-            self._asked.set()
-            if self._database is None:
-                life.cancel()
-            ends_at = asyncio.get_running_loop().time() + END_SECONDS
-            await asyncio.wait([life], timeout=END_SECONDS)
-            life.cancel()
-            await asyncio.gather(life, return_exceptions=True)
-            if self._database is not None:
-                await self._database.close(max(0.1, ends_at - asyncio.get_running_loop().time()))
+            await self.end()
+
+    async def end(self) -> None:
+        """Write what is left for later, and close it; in END_SECONDS at most. Once is enough."""
+        self._is_ending = True
+        self._asked.set()
+        if self._database is None:
+            self._life.cancel()
+        ends_at = asyncio.get_running_loop().time() + END_SECONDS
+        await asyncio.wait([self._life], timeout=END_SECONDS)
+        self._life.cancel()
+        await asyncio.gather(self._life, return_exceptions=True)
+        if self._database is not None:
+            await self._database.close(max(0.1, ends_at - asyncio.get_running_loop().time()))
 
     async def opened(self) -> Database:
         """Wait for as long as it takes, without asking for it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -195,3 +196,28 @@ def test_what_an_upload_left_that_died_with_its_server_is_swept_by_the_next_one(
         os.utime(raw, (0, 0))  # long ago
         server.start()
         server.control.wait_for(lambda _: not raw.exists(), "without what was left")
+
+
+def test_a_server_stops_in_its_ten_seconds_whoever_holds_the_database(folder: Path) -> None:
+    """With jobs that run, and a request that never comes to its end."""
+    with GreenroomServer(folder=folder) as server:
+        desk = Desk(server)
+        desk.become_ready()
+        desk.require_completed(desk.accepted("a good day"))
+        server.control.hold_calls()
+        ids = [desk.accepted("a good day") for _ in range(3)]
+        until = time.monotonic() + PATIENCE_SECONDS
+        while desk.call("GET", f"/jobs/{ids[0]}").json()["status"] != "processing":
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        with (
+            locked(folder / "data" / "greenroom.db"),
+            socket.create_connection(("127.0.0.1", server.port)) as unending,
+        ):
+            unending.sendall(b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\n"
+                             b"Content-Length: 1000\r\n\r\nx")  # fmt: skip
+            server.send_signal(signal.SIGTERM)
+            server.wait(10)
+        server.start()
+        desk.become_ready()
+        desk.require_completed(*ids)
