@@ -29,7 +29,7 @@ from greenroom.jobs import rules
 from greenroom.jobs.rules import Row
 from greenroom.jobs.seam import Changes, Chunk, Claim, Counts, Job, JobFault, JobState, Mark, NewJob, Page
 from greenroom.jobs.sql_chunks import forgotten, results
-from greenroom.jobs.sql_rows import JOBS, WITHOUT_INPUTS, columns, file_of, fixed_columns, inputs_of, row_of
+from greenroom.jobs.sql_rows import JOBS, WITHOUT_INPUTS, columns, file_of, fitting, fixed_columns, inputs_of, row_of
 from greenroom.store.database import Database, Work
 from greenroom.store.tables import ChunkRow, JobChangeRow, JobKeyRow
 
@@ -319,7 +319,7 @@ class SqlQueue:
         if chunk.start >= done:  # else it is there already
             session.execute(_KEEP_CHUNK, {
                 "of": claim.job.id, "start": chunk.start, "rows": msgspec.json.encode(chunk.rows),
-                "version": chunk.version,
+                "version": fitting(chunk.version),
             })  # fmt: skip
         return self._put(session, row)
 

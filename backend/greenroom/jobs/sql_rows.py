@@ -14,6 +14,7 @@ from greenroom.store.tables import JobRow
 JOBS = JobRow.__table__  # type: ignore[attr-defined]
 WITHOUT_INPUTS = [column for column in JOBS.c if column.name != "inputs"]
 """What is read of a job that nobody is to work on now."""
+NAME_CHARACTERS = 200
 _FIXED = ("model", "total", "created_at", "bad_line_count")
 _OWN = ("done", "attempts", "started_at", "finished_at", "retry_at", "cancelling", "version", "label", "score",
         "changes", "worked_seconds")  # fmt: skip
@@ -25,9 +26,20 @@ def columns(row: Row) -> dict[str, Any]:
     """Those that may change."""
     job, fault = row.job, row.job.fault
     return {name: getattr(job, name) for name in _OWN} | {
-        "state": str(job.state), "fault_code": fault and fault.code, "fault_message": fault and fault.message,
+        "version": fitting(job.version), "label": fitting(job.label), "state": str(job.state),
+        "fault_code": fault and fault.code, "fault_message": fault and _storable(fault.message),
         "fence": row.fence, "lease_until": row.lease_until, "worker": row.worker, "turn": row.turn,
     }  # fmt: skip
+
+
+def fitting(name: str | None) -> str | None:
+    """Names are others' to choose; longer ones than their column has room for would be refused by PostgreSQL."""
+    return name and _storable(name)[:NAME_CHARACTERS]
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL takes no NUL in a text."""
+    return text.replace("\0", "\ufffd")
 
 
 def fixed_columns(row: Row) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 from greenroom.errors import JobNotFoundError
 from greenroom.jobs import sql_chunks
 from greenroom.jobs.rules import KEY_SECONDS
-from greenroom.jobs.seam import Chunk, JobQueue, JobState
+from greenroom.jobs.seam import Chunk, JobFault, JobQueue, JobState
 from greenroom.jobs.sql_queue import SqlQueue
 from tests.unit.jobs.conftest import sql_queue
 from tests.unit.jobs.test_queue_contract import LEASE, NOW, job, one
@@ -140,3 +140,13 @@ async def test_keys_of_yesterday_go_and_those_of_today_stay_whatever_happens_to_
     await on_file.purge(NOW - 1, NOW + KEY_SECONDS + 1)
     keys = await on_file._database.read(lambda session: session.execute(sql_chunks._KEYS.select()).scalars().all())
     assert keys == ["new"]
+
+
+async def test_names_and_faults_fit_their_columns_in_any_database(on_file: SqlQueue) -> None:
+    await on_file.submit(job("1"), NOW)
+    await on_file.save(await one(on_file), Chunk(0, ({"label": "long\0" + "x" * 300, "score": 0.5},), "v" * 300), NOW)
+    done = await on_file.get("1")
+    assert (done.label, done.version) == ("long\ufffd" + "x" * 195, "v" * 200)
+    await on_file.submit(job("2"), NOW)
+    await on_file.fail(await one(on_file), JobFault("prediction-failed", "It is \0."), NOW)
+    assert (await on_file.get("2")).fault == JobFault("prediction-failed", "It is \ufffd.")
