@@ -163,7 +163,8 @@ def _answer(request: Request, job: Job, status: int = 200) -> Response:
 
 async def _nothing() -> AsyncIterator[bytes]:
     """A body whose length nobody knows."""
-    for piece in ():
+    none: tuple[bytes, ...] = ()
+    for piece in none:
         yield piece
 
 
