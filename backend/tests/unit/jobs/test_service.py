@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,7 @@ async def test_jobs_of_the_life_before_are_done_without_anybody_asking(
         job, _ = await jobs.submit(MODEL, ["text"])
     successor = Desk(tmp_path)
     async with successor.open() as jobs:
-        while jobs._queue is None:  # noqa: ASYNC110 - nothing tells
-            await asyncio.sleep(0.01)
+        await jobs._opened()
         assert (await successor.last(job.id)).state is JobState.COMPLETED
 
 
@@ -165,14 +165,23 @@ async def test_a_database_that_cannot_be_opened_is_told_to_who_asks_and_tried_ag
             await jobs.submit(MODEL, ["text"])
         place.mkdir()
         async with asyncio.timeout(20):
-            while jobs._queue is None:  # noqa: ASYNC110 - nothing tells
-                await asyncio.sleep(0.01)
+            await jobs._opened()
         job, _ = await jobs.submit(MODEL, ["text"])
         assert (await desk.last(job.id)).state is JobState.COMPLETED
 
 
 @pytest.mark.parametrize("worker", ["in-process", "off"])
-async def test_every_server_keeps_house_at_its_start(tmp_path: Path, worker: str) -> None:
+async def test_every_server_keeps_house_at_its_start(
+    tmp_path: Path, worker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, delete = asyncio.Queue[Sequence[Path]](), housekeeping._delete
+
+    def deleted(loop: asyncio.AbstractEventLoop, files: Sequence[Path]) -> None:
+        delete(files)
+        if files:
+            loop.call_soon_threadsafe(gone.put_nowait, files)
+
+    monkeypatch.setattr(housekeeping, "_delete", partial(deleted, asyncio.get_running_loop()))
     desk = Desk(tmp_path, worker=worker)
     async with desk.open(ready=False) as jobs:
         await jobs.queue()
@@ -184,6 +193,6 @@ async def test_every_server_keeps_house_at_its_start(tmp_path: Path, worker: str
     async with successor.open(ready=False) as jobs:
         queue = await jobs.queue()
         async with asyncio.timeout(10):
-            while file.exists():  # noqa: ASYNC110 - nothing tells
-                await asyncio.sleep(0.01)
+            assert await gone.get() == [file]
+        assert not file.exists()
         assert (await queue.page(0, 10)).total == 0
