@@ -114,14 +114,14 @@ class Worker:
 
     async def _claim(self) -> bool:
         """Claim what can be worked on, and see to it that the rest can be; whether anything was claimed."""
-        now = self._clock.unix()
+        now = self._clock.unix()  # the one for all: leases that run out by a later one may be our own
         if any(run.claim.lease_until <= now for run in self._running.values()):
             await self._heartbeat()  # the clock was set forward: what has run out is our own
         if self._is_to_look():
-            await self._look()
+            await self._look(now)
         found = False
         for model in self._claimable():
-            now, free = self._clock.unix(), self._free(model)
+            free = self._free(model)
             self._has_claimed = True
             claims = await self._queue.claim(self._name, free, LEASE_SECONDS, now, (model,))
             if len(claims) < free:
@@ -134,15 +134,13 @@ class Worker:
     def _is_to_look(self) -> bool:
         """Whether what is known of the queue says nothing of what to claim; a look costs no lock of the database, a
         claim that finds nothing does."""
-        since = self._clock.monotonic() - self._looked_at
-        if since >= LOOK_SECONDS:
-            return True
         is_full = any(self._free(model) <= 0 for model in self._waiting)
-        return not self._claimable() and (not is_full or since >= FULL_LOOK_SECONDS)
+        is_early = self._clock.monotonic() - self._looked_at < FULL_LOOK_SECONDS
+        return not self._claimable() and not (is_full and is_early)
 
-    async def _look(self) -> None:
+    async def _look(self, now: float) -> None:
         """See which models jobs wait for: load those that are not there, make room where none is left."""
-        self._waiting = await self._queue.models_waiting(self._clock.unix())
+        self._waiting = await self._queue.models_waiting(now)
         self._looked_at = self._clock.monotonic()
         known = self._greenroom.keepers
         self._greenroom.want([name for name in self._waiting if name in known])

@@ -230,6 +230,27 @@ async def test_a_clock_set_forward_while_a_claim_is_on_its_way_takes_nothing_fro
     assert shift.house.greenroom.metrics.job_leases_lost == 0
 
 
+async def test_a_clock_set_forward_between_a_look_and_a_claim_takes_nothing_from_who_claims(
+    shift: Shift, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = shift.queue.models_waiting
+
+    async def slow(now: float) -> Any:
+        shift.house.clock.step(3600)
+        return await look(now)
+
+    async with shift.ready():
+        shift.house.model.gate.close()
+        await shift.submit("text")
+        await shift.house.held(1)
+        monkeypatch.setattr(shift.queue, "models_waiting", slow)
+        await shift.submit("another", id_="2")
+        await shift.in_state(JobState.PROCESSING, "2")
+        shift.house.model.gate.open()
+        assert ((await shift.ended()).attempts, (await shift.ended("2")).attempts) == (0, 0)
+    assert shift.house.greenroom.metrics.job_leases_lost == 0
+
+
 async def test_a_running_job_that_is_cancelled_ends_with_its_chunk(shift: Shift) -> None:
     async with shift.ready():
         shift.house.model.gate.close()

@@ -59,6 +59,33 @@ async def test_jobs_of_a_model_that_stands_still_hold_up_none_of_another_one(
         assert shift.house.model.held_calls == 2, "all that while"
 
 
+async def test_a_backlog_of_one_model_does_not_hide_the_job_of_another_one(
+    shift: Shift, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_another_model(shift, tmp_path)
+    claim, claimed = shift.queue.claim, list[str]()
+
+    async def slow(*arguments: Any) -> Any:
+        if not claimed:
+            await shift.queue.submit(NewJob("other", "other", 1, ("a good day",)), shift.now)
+        (model,) = arguments[-1]
+        claimed.append(model)
+        await shift.house.clock.advance(LOOK_SECONDS)
+        return await claim(*arguments)
+
+    monkeypatch.setattr(worker, "MAX_JOBS", 1)
+    async with shift.ready():
+        async with asyncio.timeout(10):
+            while not shift.house.greenroom.is_ready("other"):
+                await shift.house.greenroom.board.changed()
+        monkeypatch.setattr(shift.queue, "claim", slow)
+        for number in range(20):
+            await shift.submit("text", id_=f"text {number}")
+        await asyncio.gather(*(shift.ended(f"text {number}") for number in range(20)))
+        await shift.ended("other")
+    assert claimed.index("other") <= 3
+
+
 async def test_a_job_of_higher_priority_waits_for_no_more_than_what_is_with_the_model(shift: Shift) -> None:
     async with shift.ready():
         shift.house.model.gate.close()
