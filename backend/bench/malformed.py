@@ -65,6 +65,8 @@ def assail(messages: int, first: int, seed: int | None = None) -> Damage:
     damage = Damage(random.randrange(2**32) if seed is None else seed)  # noqa: S311
     with GreenroomServer("bench.front_app:make", environment={**LIMITS, "PYTHONPATH": str(BACKEND)}) as server:
         server.control.become_ready()
+        with Connection(server.port) as connection:
+            connection.get("/jobs")  # so that the store is open, and what works jobs off is there
         _send(server.port, range(first), damage)
         damage.before = _settled(server, None)
         damage.resident_mib.append(damage.before.resident_mib)

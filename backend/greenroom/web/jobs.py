@@ -42,12 +42,11 @@ MAX_SKIP = 10**9
 _JOB = (Parameter("id", "The job's `job_uuid`.", "path"),)
 _KEY = Parameter("Idempotency-Key", "Kept for 24 hours: the same key with the same request names the same job.",
                  "header", schema={"pattern": "^[!-~]{1,255}$"})  # fmt: skip
-_COLUMN = {"minLength": 1, "maxLength": MAX_COLUMN_CHARACTERS}
 _PRIORITY = {"type": "integer", "minimum": -MAX_PRIORITY, "maximum": MAX_PRIORITY, "default": 0}
 _FILE_PARAMETERS = (
     Parameter("model", "Name of a spec; absent: the first one that classifies texts. The body wins over it."),
     Parameter("column", "With a file: the CSV column, or the member of each JSON object, that has the text; `text`.",
-              schema=_COLUMN),
+              schema={"minLength": 1, "maxLength": MAX_COLUMN_CHARACTERS}),
     Parameter("priority", "Higher goes first. The body wins over it.", schema=_PRIORITY),
 )  # fmt: skip
 _FORM = {
@@ -58,8 +57,8 @@ _FORM = {
             "type": "string", "format": "binary",
             "description": "One file, by its part's type or its name: .txt, .csv, .tsv, .jsonl, .ndjson.",
         },
-        "model": {"type": "string"},
-        "column": {"type": "string", **_COLUMN},
+        "model": {"type": "string", "description": "Empty: as when absent, so too the column."},
+        "column": {"type": "string", "maxLength": MAX_COLUMN_CHARACTERS},
         "priority": _PRIORITY,
     },
 }  # fmt: skip
