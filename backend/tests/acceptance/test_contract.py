@@ -26,12 +26,17 @@ values = [384]
 "body.model" = {{ dictionary = "models", probability = 0.7 }}
 "body.dimensions" = {{ dictionary = "dimensions", probability = 1.0 }}
 [[operations]]
-include-name = ["POST /predict", "POST /jobs", "POST /v1/embeddings", "POST /models/reload", "GET /models/current"]
+include-name = ["POST /predict", "POST /v1/embeddings", "POST /models/reload", "GET /models/current"]
 [operations.checks]
 positive_data_acceptance.expected-statuses = ["2xx", 404, 422, 425, 429, 503]
+[[operations]]
+include-name = "POST /jobs"
+[operations.checks]
+positive_data_acceptance.expected-statuses = ["2xx", 404, 422, 425, 429, 503]
+negative_data_rejection.expected-statuses = [202, "4xx"]
 """
 """What a schema cannot say: which models there are, how long their vectors are, and what each of them reads. Who
-does not say which one, or asks it for what it cannot do, gets 422."""
+does not say which one, or asks it for what it cannot do, gets 422. And in a form all is text: `false` is a column."""
 NAMES = ("minilm", "sentiment", "remarks")
 MODELS = """
 [models.minilm]
