@@ -43,6 +43,11 @@ def ended(folder: Path) -> list[str]:
     return [path.name for path in sorted(folder.glob("*")) if path.suffix != _NEW and is_free(path)]
 
 
+def living(folder: Path) -> int:
+    """How many workers live."""
+    return len({path.name for path in folder.glob("*") if path.suffix != _NEW}.difference(ended(folder)))
+
+
 def forget(folder: Path, names: list[str]) -> None:
     for name in names:
         (folder / name).unlink(missing_ok=True)

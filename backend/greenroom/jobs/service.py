@@ -15,7 +15,7 @@ import structlog
 from greenroom.clock import Clock, SystemClock
 from greenroom.errors import GreenroomError, JobsUnavailableError
 from greenroom.jobs.housekeeping import Housekeeping
-from greenroom.jobs.lives import ended, forget, life
+from greenroom.jobs.lives import forget, life, living
 from greenroom.jobs.opening import open_queue
 from greenroom.jobs.overflow import overflow
 from greenroom.jobs.room import Room
@@ -126,7 +126,7 @@ class Jobs:
 
     async def workers(self) -> int:
         """How many live on this data folder, be it in this process or in another one."""
-        return await asyncio.to_thread(_living, self._workers)
+        return await asyncio.to_thread(living, self._workers)
 
     @contextlib.asynccontextmanager
     async def watching(self, id_: str | None = None) -> AsyncIterator[Watcher]:
@@ -186,10 +186,6 @@ class Jobs:
             if self._queue is None:
                 self._queue = await asyncio.to_thread(open_queue, database, self.folder)
         return self._queue
-
-
-def _living(folder: Path) -> int:
-    return len({path.name for path in folder.glob("*") if path.suffix != ".new"}.difference(ended(folder)))
 
 
 def new_id() -> str:

@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from greenroom.jobs import room
 from greenroom.web import uploads
 from tests.unit.web.in_process import Answer, AppMaker, ask
-from tests.unit.web.test_forms import CSV, field, part, whole
+from tests.unit.web.test_upload_forms import CSV, field, part, whole
 
 patient = partial(examples, suppress_health_check=[HealthCheck.function_scoped_fixture])
 TABLE = b"id,review\n1,good\n"
