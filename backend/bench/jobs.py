@@ -89,12 +89,12 @@ def measure(plan: Plan) -> Report:
 
 def _throughput(generator: LoadGenerator, plan: Plan) -> Figures:
     """In a server of its own: the table grows with each round, and every round is to begin alike."""
-    with desk() as server, Connection(server.port) as connection:
+    with desk() as server:
         alone = generator.run(Order(server.port, "/jobs", BODIES, 1, plan.scaled(ALONE_SECONDS)))
-        await_idle(connection)
+        await_idle(server.port)
         before, begun = _count(server), time.perf_counter()
         outcome = generator.run(Order(server.port, "/jobs", BODIES, CLIENTS, plan.scaled(SECONDS)))
-        await_idle(connection)
+        await_idle(server.port)
         seconds, jobs = time.perf_counter() - begun, _count(server) - before
         if outcome.refused or alone.refused or jobs < outcome.answers:
             raise RuntimeError(f"{outcome.answers} accepted, {outcome.refused} refused, {jobs} completed")

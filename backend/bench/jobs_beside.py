@@ -106,11 +106,12 @@ def _job(server: Desk, model: str, file: Path) -> Iterator[str]:
     """One that runs; ended on the way out."""
     with Connection(server.port) as connection:
         id_: str = connection.upload(f"/jobs?model={model}", file.read_bytes(), "text/plain").json()["job_uuid"]
-        try:
-            yield id_
-        finally:
+    try:
+        yield id_
+    finally:
+        with Connection(server.port) as connection:
             connection.delete(f"/jobs/{id_}")
-            await_idle(connection)
+        await_idle(server.port)
 
 
 def _beside_callers(server: Desk, seconds: float) -> Figures:

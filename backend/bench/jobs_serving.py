@@ -83,10 +83,11 @@ def is_idle(connection: Connection) -> bool:
     return connection.get(LEFT).body == b"[]"
 
 
-def await_idle(connection: Connection, pause_seconds: float = 0.005) -> None:
-    """Raises TimeoutError."""
+def await_idle(port: int, pause_seconds: float = 0.005) -> None:
+    """By a connection of its own: one that stood idle meanwhile may have been closed. Raises TimeoutError."""
     limit = time.monotonic() + DONE_WITHIN_SECONDS
-    while not is_idle(connection):
-        if time.monotonic() > limit:
-            raise TimeoutError("jobs are left")
-        time.sleep(pause_seconds)
+    with Connection(port) as connection:
+        while not is_idle(connection):
+            if time.monotonic() > limit:
+                raise TimeoutError("jobs are left")
+            time.sleep(pause_seconds)
