@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from greenroom.errors import JobsUnavailableError
 from greenroom.jobs.room import RETRY_SECONDS
+from greenroom.sources.shelf import sync_folder
 
 
 def put_in_place(made: Path, file: Path) -> None:
     """Give `made`, which is on disk, its name for good. Raises OSError."""
     made.rename(file)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # or the name may be lost where the content is not
-    finally:
-        os.close(folder)
+    sync_folder(file.parent)  # or the name may be lost where the content is not
 
 
 @contextlib.contextmanager
