@@ -1,9 +1,10 @@
-"""One claimed job on its way through a model: chunk by chunk, each saved before the next but one begins.
+"""One claimed job on its way through a model: chunk by chunk, each saved as soon as it and all before it are done.
 
-While a chunk is saved the next one is with the model, so that neither waits for the other. A chunk that the model
-refuses, or fails at, for one of its inputs is halved until that input stands alone: it gets its error as its row, all
-others their results. A model that fails at everything is no input's fault: a chunk's worth of failures in a row ends
-the run, so that a large job on a broken model costs some hundred calls and not one for each of its inputs.
+Meanwhile the next ones are with the model, so that neither waits for the other, and the host has many texts to choose
+those of one length from: where it has few, much of what it computes is padding. A chunk that the model refuses, or
+fails at, for one of its inputs is halved until that input stands alone: it gets its error as its row, all others their
+results. A model that fails at everything is no input's fault: a chunk's worth of failures in a row ends the run, so
+that a large job on a broken model costs some hundred calls and not one for each of its inputs.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ from greenroom.jobs.seam import Chunk, Claim, Job, JobQueue
 from greenroom.serving.greenroom import Embedded, Greenroom, Predicted
 from greenroom.words import Task
 
-CHUNK_INPUTS = 64
-CHUNKS_AHEAD = 2
-"""Of one job with the model at a time."""
+CHUNK_INPUTS = 128
+CHUNKS_AHEAD = 4
+"""Of one job with the model at a time. How many texts the host has to choose from is the product of the two; the size
+alone is how often there is progress, and a commit."""
 CHUNK_SECONDS = 600.0
 """A chunk's deadline, for interactive calls go first; past it the job takes its turn again."""
 SAVE_AGAIN_SECONDS = 1.0

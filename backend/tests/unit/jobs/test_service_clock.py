@@ -11,7 +11,7 @@ import pytest
 
 from greenroom.errors import PredictionError
 from greenroom.jobs.answer import job_answer
-from greenroom.jobs.run import CHUNK_INPUTS
+from greenroom.jobs.run import CHUNK_INPUTS, CHUNKS_AHEAD
 from greenroom.jobs.seam import Job, JobState
 from greenroom.jobs.service import Jobs
 from greenroom.jobs.worker import LEASE_SECONDS
@@ -20,7 +20,7 @@ from tests.unit.jobs.test_worker import broken
 
 pytestmark = pytest.mark.anyio
 HOUR = 3600.0
-TEXTS = [f"good text {number}" for number in range(4 * CHUNK_INPUTS)]
+TEXTS = [f"good text {number}" for number in range(2 * CHUNKS_AHEAD * CHUNK_INPUTS)]
 
 
 class ClockedDesk(Desk):
@@ -31,11 +31,11 @@ class ClockedDesk(Desk):
 
     @contextlib.asynccontextmanager
     async def at_work(self) -> AsyncIterator[Jobs]:
-        """With a job of which the first two chunks are with the model."""
+        """With a job of which the first chunks are with the model."""
         async with self.open() as jobs:
             self.house.model.gate.close()
             job, _ = await jobs.submit(MODEL, TEXTS)
-            await self.house.held(2)
+            await self.house.held(CHUNKS_AHEAD)
             yield jobs
             self.house.model.gate.open()
             await self.until(job.id, lambda job: job.state is JobState.COMPLETED)
@@ -79,11 +79,11 @@ async def test_an_estimate_is_what_it_would_have_been(desk: ClockedDesk, step: f
         queue = await jobs.queue()
         desk.house.model.gate.close()
         job, _ = await jobs.submit(MODEL, TEXTS)
-        await desk.house.held(2)
+        await desk.house.held(CHUNKS_AHEAD)
         await desk.clock.advance(4)
         desk.clock.step(step)
         desk.house.model.gate.open()
-        await desk.until(job.id, lambda job: job.done >= 2 * CHUNK_INPUTS)
+        await desk.until(job.id, lambda job: job.done >= CHUNKS_AHEAD * CHUNK_INPUTS)
         assert 4 <= (await queue.get(job.id)).worked_seconds < 10
         answer = job_answer(await queue.get(job.id))
         assert answer.estimated_seconds is None or answer.estimated_seconds <= 10

@@ -13,14 +13,14 @@ import structlog
 from greenroom.engine.seam import Vectors
 from greenroom.errors import JobsUnavailableError, OverloadedError, PredictionError
 from greenroom.jobs import worker
-from greenroom.jobs.run import CHUNK_INPUTS
+from greenroom.jobs.run import CHUNK_INPUTS, CHUNKS_AHEAD
 from greenroom.jobs.seam import MAX_ATTEMPTS, Chunk, JobState
 from greenroom.jobs.worker import LEASE_SECONDS, LOOK_SECONDS
 from greenroom.testing.scripted_host import ScriptedHost
 from tests.unit.jobs.shift import Shift
 
 pytestmark = pytest.mark.anyio
-MANY = tuple(f"good text {number}" for number in range(3 * CHUNK_INPUTS))
+MANY = tuple(f"good text {number}" for number in range((CHUNKS_AHEAD + 1) * CHUNK_INPUTS))
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def test_a_job_is_done_in_chunks_and_has_a_row_for_each_input_in_order(shi
         await shift.submit(*MANY)
         assert (await shift.ended()).state is JobState.COMPLETED
     chunks, rows = await shift.chunks(), await shift.rows()
-    assert [chunk.start for chunk in chunks] == [0, CHUNK_INPUTS, 2 * CHUNK_INPUTS]
+    assert [chunk.start for chunk in chunks] == list(range(0, len(MANY), CHUNK_INPUTS))
     assert len(rows) == len(MANY)
     assert isinstance(rows[0], dict)
     assert set(rows[0]) == {"label", "score", "scores"}
@@ -125,7 +125,7 @@ async def test_a_job_goes_on_at_the_first_chunk_that_is_missing(shift: Shift, mo
     calls = broken(monkeypatch)
     async with shift.ready():
         await shift.ended()
-    assert calls == [CHUNK_INPUTS, CHUNK_INPUTS]
+    assert calls == [CHUNK_INPUTS] * CHUNKS_AHEAD
     assert (await shift.chunks())[0] == done
 
 
@@ -154,14 +154,14 @@ async def test_a_worker_that_stops_finishes_its_chunks_and_gives_the_rest_back(s
     async with shift.ready():
         shift.house.model.gate.close()
         await shift.submit(*MANY)
-        await shift.house.held(2)
+        await shift.house.held(CHUNKS_AHEAD)
         stopping = asyncio.create_task(shift.worker.close())
         await asyncio.sleep(0)
         shift.house.greenroom.stop_soon(5)
         shift.house.model.gate.open()
         job = await shift.in_state(JobState.PENDING)
         await stopping
-    assert (job.done, job.attempts, job.fault) == (2 * CHUNK_INPUTS, 0, None)
+    assert (job.done, job.attempts, job.fault) == (CHUNKS_AHEAD * CHUNK_INPUTS, 0, None)
 
 
 async def test_a_worker_that_stops_does_not_wait_for_ever(shift: Shift, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +169,7 @@ async def test_a_worker_that_stops_does_not_wait_for_ever(shift: Shift, monkeypa
     async with shift.ready():
         shift.house.model.gate.close()
         await shift.submit(*MANY)
-        await shift.house.held(2)
+        await shift.house.held(CHUNKS_AHEAD)
         shift.house.greenroom.stop_soon(60)
         await shift.worker.close()
         job = await shift.queue.get("1")
@@ -255,7 +255,7 @@ async def test_a_running_job_that_is_cancelled_ends_with_its_chunk(shift: Shift)
     async with shift.ready():
         shift.house.model.gate.close()
         await shift.submit(*MANY)
-        await shift.house.held(2)
+        await shift.house.held(CHUNKS_AHEAD)
         await shift.queue.cancel("1", shift.now)
         shift.house.model.gate.open()
         assert (await shift.ended()).state is JobState.CANCELLED

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from greenroom.jobs import worker
-from greenroom.jobs.run import CHUNK_INPUTS, Run
+from greenroom.jobs.run import CHUNK_INPUTS, CHUNKS_AHEAD, Run
 from greenroom.jobs.seam import Claim, Job, JobState, NewJob
 from greenroom.jobs.worker import LEASE_SECONDS, LOOK_SECONDS, MAX_JOBS, TURN_SECONDS, Worker, to_make_room
 from greenroom.serving.greenroom import Greenroom
@@ -52,11 +52,11 @@ async def test_jobs_of_a_model_that_stands_still_hold_up_none_of_another_one(
         shift.house.model.gate.close()
         for number in range(jobs):
             await shift.submit(*FILE, id_=f"stands {number}")
-        await shift.house.held(2)
+        await shift.house.held(CHUNKS_AHEAD)
         await shift.queue.submit(NewJob("other", "other", 1, ("a good day",)), shift.now)
         await seconds_pass(shift, 1)
         assert (await shift.ended("other")).state is JobState.COMPLETED
-        assert shift.house.model.held_calls == 2, "all that while"
+        assert shift.house.model.held_calls == CHUNKS_AHEAD, "all that while"
 
 
 async def test_a_backlog_of_one_model_does_not_hide_the_job_of_another_one(
@@ -91,7 +91,7 @@ async def test_a_job_of_higher_priority_waits_for_no_more_than_what_is_with_the_
         shift.house.model.gate.close()
         for number in range(MAX_JOBS):
             await shift.submit(*FILE, id_=f"file {number}")
-        await shift.house.held(2)
+        await shift.house.held(CHUNKS_AHEAD)
         await shift.submit("urgent", id_="urgent", priority=10)
         await seconds_pass(shift, 1)
         await shift.in_state(JobState.PROCESSING, "urgent")
@@ -99,7 +99,7 @@ async def test_a_job_of_higher_priority_waits_for_no_more_than_what_is_with_the_
         assert [(job.attempts, job.fault) for job in given_back.jobs] == [(0, None)]
         shift.house.model.gate.open()
         await shift.ended("urgent")
-        assert sum(job.done for job in (await shift.queue.page(0, 100)).jobs) <= 4 * CHUNK_INPUTS
+        assert sum(job.done for job in (await shift.queue.page(0, 100)).jobs) <= 2 * CHUNKS_AHEAD * CHUNK_INPUTS
         await asyncio.gather(*(shift.ended(f"file {number}") for number in range(MAX_JOBS)))
     assert (await shift.queue.page(0, 100, [JobState.COMPLETED])).total == MAX_JOBS + 1
 
@@ -134,7 +134,7 @@ async def test_where_none_waits_nobody_makes_room(shift: Shift, monkeypatch: pyt
     async with shift.ready():
         shift.house.model.gate.close()
         await shift.submit(*FILE)
-        await shift.house.held(2)
+        await shift.house.held(CHUNKS_AHEAD)
         await seconds_pass(shift, 3 * TURN_SECONDS)
         assert (await shift.queue.get("1")).state is JobState.PROCESSING
         shift.house.model.gate.open()
@@ -147,11 +147,11 @@ async def test_a_cancelled_job_that_waits_for_the_model_ends_at_the_next_heartbe
         await shift.submit(*FILE, id_="before")
         await shift.submit(*FILE)
         await shift.in_state(JobState.PROCESSING)
-        await shift.house.held(2)
+        await shift.house.held(CHUNKS_AHEAD)
         await shift.queue.cancel("1", shift.now)
         await shift.house.clock.advance(LEASE_SECONDS / 3)
         assert (await shift.ended()).state is JobState.CANCELLED
-        assert shift.house.model.held_calls == 2, "the other one's"
+        assert shift.house.model.held_calls == CHUNKS_AHEAD, "the other one's"
 
 
 async def test_what_waits_for_the_model_is_given_back_at_once_when_the_worker_stops(shift: Shift) -> None:
@@ -160,14 +160,14 @@ async def test_what_waits_for_the_model_is_given_back_at_once_when_the_worker_st
         await shift.submit(*FILE, id_="before")
         await shift.submit(*FILE)
         await shift.in_state(JobState.PROCESSING)
-        await shift.house.held(2)
+        await shift.house.held(CHUNKS_AHEAD)
         shift.house.greenroom.stop_soon(60)
         stopping = asyncio.create_task(shift.worker.close())
         await shift.in_state(JobState.PENDING)
         assert not stopping.done(), "there are chunks with the model"
         shift.house.model.gate.open()
         await stopping
-        assert ((await shift.queue.get("1")).done, (await shift.queue.get("before")).done) == (0, 2 * CHUNK_INPUTS)
+        assert ((await shift.queue.get("1")).done, (await shift.queue.get("before")).done) == (0, CHUNKS_AHEAD * CHUNK_INPUTS)
 
 
 # who makes room
