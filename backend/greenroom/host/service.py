@@ -31,13 +31,12 @@ from greenroom import frames
 from greenroom.frames import AnyMessage, Cancel, Dropped, Encode, Encoded, Failed, Load, Ping, Pong, Stop
 from greenroom.host.batcher import Batcher, Piece, QueueFullError
 from greenroom.host.link import Link
+from greenroom.host.parts import is_out_of_memory, shares_of, slices_of
 from greenroom.host.runtime import Runtime, Tokens, UnreadableInputError
 from greenroom.words import ErrorCode
 
 MAX_QUEUED_TEXTS = 1 << 17
 """The front holds callers back long before; this bounds what a front gone mad can do."""
-SLICE_CHARACTERS = 100_000
-"""Of the texts that are tokenised in one go: about a tenth of a second on a slow core."""
 SIGN_SECONDS = 1.0
 """So long after the last sign of life the next one is due while calls are tokenised."""
 TOKENS_BESIDE = 192
@@ -158,7 +157,7 @@ class Service:
 
     def _tokenise(self, texts: Sequence[str]) -> list[Tokens]:
         tokens: list[Tokens] = []
-        for part in _slices(texts):
+        for part in slices_of(texts):
             if tokens:
                 with self._changed:
                     self._taken += 1
@@ -319,7 +318,7 @@ class Service:
         try:
             vectors = self._embed(batch)
         except Exception as error:
-            shares = _shares(batch, error)
+            shares = shares_of(batch, error)
             if len(shares) == 1:
                 self._end(batch[0].call, self._failure(batch[0].call, error, batch[0].index))
         else:
@@ -367,40 +366,9 @@ class Service:
             place = index if error.index is None else error.index
             return Failed(call, ErrorCode.INVALID_INPUT, f"input {place}: {error}")
         self._link.log("error", f"a prediction failed: {type(error).__name__}")
-        kind = "there is not enough memory for this input" if _is_out_of_memory(error) else _FAILED
+        kind = "there is not enough memory for this input" if is_out_of_memory(error) else _FAILED
         return Failed(call, ErrorCode.PREDICTION_FAILED, f"{kind} ({type(error).__name__})")
-
-
-def _slices(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    """`texts` in parts of at most SLICE_CHARACTERS, or of one text."""
-    begin = characters = 0
-    for index, text in enumerate(texts):
-        characters += len(text)
-        if characters > SLICE_CHARACTERS and index > begin:
-            yield texts[begin:index]
-            begin, characters = index, len(text)
-    yield texts[begin:]
 
 
 def _on_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
-
-
-def _shares(batch: Sequence[Piece[Tokens]], error: Exception) -> list[Sequence[Piece[Tokens]]]:
-    """What to try one after another instead of a batch that failed; one share: there is nothing else to try."""
-    calls = dict.fromkeys(piece.call for piece in batch)
-    if len(calls) > 1:
-        return [[piece for piece in batch if piece.call == call] for call in calls]
-    if (_is_out_of_memory(error) or isinstance(error, UnreadableInputError)) and len(batch) > 1:
-        middle = len(batch) // 2
-        return [batch[:middle], batch[middle:]]
-    return [batch]
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Python's own, torch.OutOfMemoryError on a GPU, and the RuntimeError of torch's allocator on the CPU."""
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
-    )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from greenroom import frames
 from greenroom.frames import AnyMessage, Dropped, Encode, Encoded, Failed, Frame, Log, Ping, Pong
-from greenroom.host import service
+from greenroom.host import parts, service
 from greenroom.host.link import Link
 from greenroom.host.runtime import Tokens, UnreadableInputError
 from greenroom.host.service import Listener, Service
@@ -242,7 +242,7 @@ class Typist(FakeRuntime):
 
 
 def test_a_large_call_is_tokenised_in_parts_with_signs_of_life_between(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "SLICE_CHARACTERS", 10)
+    monkeypatch.setattr(parts, "SLICE_CHARACTERS", 10)
     monkeypatch.setattr(service, "SIGN_SECONDS", 0.0)
     bench = Bench(runtime := Typist())
     runtime.rounds = lambda: bench.service.rounds
@@ -293,7 +293,7 @@ class Picky(FakeRuntime):
 def test_an_input_that_cannot_be_read_is_named_and_fails_its_own_call_alone(
     bad: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "SLICE_CHARACTERS", 12)
+    monkeypatch.setattr(parts, "SLICE_CHARACTERS", 12)
     bench = Bench(Picky())
     bench.service.accept(Encode(1, ["clear", "clear", "clear", bad, "clear"]))
     bench.service.accept(Encode(2, ["clear"]))
