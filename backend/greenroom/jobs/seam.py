@@ -1,5 +1,5 @@
 """The seam: what every queue of jobs answers. `SqlQueue` keeps them in a database, `greenroom.testing.MemoryQueue` in
-memory; one contract suite (`tests/unit/jobs/test_queue_contract.py`) holds for all of them.
+memory; one contract suite (`tests/unit/jobs/test_queue_contract*.py`) holds for all of them.
 
 A job is claimed for a time (its lease) by a worker, which may write for it only while it holds that lease. Each claim
 of a job has a fencing number, higher than the one before: a worker that slept through the end of its lease and wakes up

@@ -10,7 +10,7 @@ import pytest
 from greenroom.errors import JobNotFoundError
 from greenroom.jobs.seam import Job, JobQueue, JobState, Mark
 from tests.unit.jobs.conftest import sql_queue
-from tests.unit.jobs.test_queue_contract import LEASE, NOW, chunk, job, one
+from tests.unit.jobs.queue_cases import LEASE, NOW, chunk, job, one
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,7 @@ import pytest
 from greenroom.errors import LeaseLostError
 from greenroom.jobs.rules import KEY_SECONDS, MAX_LEASE_SECONDS, PAUSES_SECONDS
 from greenroom.jobs.seam import JobQueue, JobState
-from tests.unit.jobs.test_queue_contract import FAULT, LEASE, NOW, chunk, chunks, job, one
+from tests.unit.jobs.queue_cases import FAULT, LEASE, NOW, chunk, chunks, job, one
 
 pytestmark = pytest.mark.anyio
 HOUR = 3600.0

@@ -15,7 +15,7 @@ from greenroom.jobs.rules import KEY_SECONDS
 from greenroom.jobs.seam import Chunk, JobFault, JobQueue, JobState
 from greenroom.jobs.sql_queue import SqlQueue
 from tests.unit.jobs.conftest import sql_queue
-from tests.unit.jobs.test_queue_contract import LEASE, NOW, job, one
+from tests.unit.jobs.queue_cases import LEASE, NOW, job, one
 
 pytestmark = pytest.mark.anyio
 

@@ -16,7 +16,7 @@ from greenroom.jobs.seam import Changes, Job, JobState, Mark, Page
 from greenroom.jobs.watching import Watcher, Watching
 from greenroom.testing.memory_queue import MemoryQueue
 from tests.unit.jobs.conftest import sql_queue
-from tests.unit.jobs.test_queue_contract import LEASE, NOW, chunk, job, one
+from tests.unit.jobs.queue_cases import LEASE, NOW, chunk, job, one
 
 pytestmark = pytest.mark.anyio
 READER = "jobs' watch"

@@ -21,7 +21,7 @@ from greenroom.testing import ScriptedEngine, StandingClock
 from greenroom.testing.memory_queue import MemoryQueue
 from greenroom.web import job_sockets
 from greenroom.web.job_sockets import MAX_FRAMES, Frames, _Push
-from tests.unit.jobs.test_queue_contract import LEASE, NOW, chunk, job, one
+from tests.unit.jobs.queue_cases import LEASE, NOW, chunk, job, one
 from tests.unit.web.test_hub import HeldLine
 
 pytestmark = pytest.mark.anyio
