@@ -9,17 +9,27 @@ import heapq
 import itertools
 from collections.abc import AsyncIterator
 
+from greenroom.jobs.pace import CHUNKS_AHEAD, MAX_CHUNK_INPUTS, Pace
+
 
 class TurnedAwayError(Exception):
     """Whoever waited for a place is not to have one any more."""
 
 
 class InputPlaces:
-    def __init__(self, inputs: int) -> None:
-        self._free = inputs
+    """Of one model. `inputs`: in all."""
+
+    def __init__(self, inputs: int = CHUNKS_AHEAD * MAX_CHUNK_INPUTS) -> None:
+        self.pace = Pace()
+        self._inputs = self._free = inputs
         self._order = itertools.count()
         self._line: list[tuple[int, int, int, asyncio.Future[bool], object]] = []
         """Negated priority, order of arrival, inputs, whether it is let in, and for whom."""
+
+    @property
+    def inside(self) -> int:
+        """Inputs that have a place."""
+        return self._inputs - self._free
 
     @contextlib.asynccontextmanager
     async def taken(self, inputs: int, priority: int, owner: object = None) -> AsyncIterator[None]:

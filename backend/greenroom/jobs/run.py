@@ -1,10 +1,10 @@
 """One claimed job on its way through a model: chunk by chunk, each saved as soon as it and all before it are done.
 
-Meanwhile the next ones are with the model, so that neither waits for the other, and the host has many texts to choose
-those of one length from: where it has few, much of what it computes is padding. A chunk that the model refuses, or
-fails at, for one of its inputs is halved until that input stands alone: it gets its error as its row, all others their
-results. A model that fails at everything is no input's fault: a chunk's worth of failures in a row ends the run, so
-that a large job on a broken model costs some hundred calls and not one for each of its inputs.
+Meanwhile the next ones are with the model, so that neither waits for the other; `jobs.pace` says how large they are. A
+chunk that the model refuses, or fails at, for one of its inputs is halved until that input stands alone: it gets its
+error as its row, all others their results. A model that fails at everything is no input's fault: so many failures in a
+row as a chunk may have inputs end the run, so that a large job on a broken model costs some hundred calls and not one
+for each of its inputs.
 """
 
 from __future__ import annotations
@@ -19,18 +19,15 @@ import structlog
 from greenroom.clock import Clock
 from greenroom.errors import InvalidInputError, JobsUnavailableError, OverloadedError, PredictionError
 from greenroom.jobs.outcome import ResultRow, row_of_fault, rows_of
+from greenroom.jobs.pace import CHUNKS_AHEAD, MAX_CHUNK_INPUTS
 from greenroom.jobs.places import InputPlaces, TurnedAwayError
 from greenroom.jobs.reading import Reader
 from greenroom.jobs.seam import Chunk, Claim, Job, JobQueue
 from greenroom.serving.greenroom import Embedded, Greenroom, Predicted
 from greenroom.words import Task
 
-CHUNK_INPUTS = 128
-CHUNKS_AHEAD = 4
-"""Of one job with the model at a time. How many texts the host has to choose from is the product of the two; the size
-alone is how often there is progress, and a commit."""
-CHUNK_SECONDS = 600.0
-"""A chunk's deadline, for interactive calls go first; past it the job takes its turn again."""
+CHUNK_DEADLINE_SECONDS = 600.0
+"""For calls for which somebody waits go first. Past it the job takes its turn again, with smaller chunks."""
 SAVE_AGAIN_SECONDS = 1.0
 MAX_REFUSALS = 60
 """In a row by a model that has too much to do; then the job is given back."""
@@ -77,10 +74,11 @@ class Run:
         ahead: deque[asyncio.Task[Chunk]] = deque()
         job = self.claim.job
         try:
-            for start in range(job.done, job.total, CHUNK_INPUTS):
-                if self.is_stopping:
-                    break
-                ahead.append(asyncio.create_task(self._chunk(start, min(CHUNK_INPUTS, job.total - start))))
+            start = job.done
+            while start < job.total and not self.is_stopping:
+                count = min(self._places.pace.chunk_inputs, job.total - start)
+                ahead.append(asyncio.create_task(self._chunk(start, count)))
+                start += count
                 if len(ahead) == CHUNKS_AHEAD:
                     job = await self._save(await ahead.popleft())
             while ahead:
@@ -107,10 +105,12 @@ class Run:
             raise TurnedAwayError
         async with self._places.taken(count, self.claim.job.priority, self):
             self._with_model += 1
+            begun = self._clock.monotonic()
             try:
                 rows, version = await self._rows(await self._inputs.read(start, count))
             finally:
                 self._with_model -= 1
+                self._places.pace.took(self._clock.monotonic() - begun, self._places.inside)
         return Chunk(start, tuple(rows), version)
 
     async def _rows(self, inputs: Sequence[Any]) -> tuple[list[ResultRow], str]:
@@ -133,7 +133,7 @@ class Run:
         """Raises it where the model fails at so many that it is not their fault."""
         if isinstance(error, PredictionError):
             self._failed_in_a_row += 1
-            if self._failed_in_a_row >= min(CHUNK_INPUTS, self.claim.job.total):
+            if self._failed_in_a_row >= min(MAX_CHUNK_INPUTS, self.claim.job.total):
                 raise error
 
     async def _ask(self, inputs: Sequence[Any]) -> Embedded | Predicted:
@@ -144,7 +144,7 @@ class Run:
         )
         while True:
             try:
-                return await ask(name, inputs, CHUNK_SECONDS, background=True)
+                return await ask(name, inputs, CHUNK_DEADLINE_SECONDS, background=True)
             except OverloadedError as error:
                 refusals += 1
                 if refusals == MAX_REFUSALS or self.is_stopping:

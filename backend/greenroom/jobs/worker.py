@@ -31,7 +31,7 @@ from greenroom.errors import (
     ShuttingDownError,
 )
 from greenroom.jobs.places import InputPlaces
-from greenroom.jobs.run import CHUNK_INPUTS, CHUNKS_AHEAD, Run, kept
+from greenroom.jobs.run import Run, kept
 from greenroom.jobs.seam import Claim, Job, JobFault, JobQueue
 from greenroom.serving.greenroom import Greenroom
 
@@ -62,7 +62,7 @@ class Worker:
         self._clock = clock
         self._metrics = greenroom.metrics
         self._name = name
-        self._places: dict[str, InputPlaces] = defaultdict(lambda: InputPlaces(CHUNKS_AHEAD * CHUNK_INPUTS))
+        self._places: dict[str, InputPlaces] = defaultdict(InputPlaces)
         self._waiting: Mapping[str, int] = {}
         """Models of which jobs wait, as far as is known, and the highest priority of each one's."""
         self._looked_at = -LOOK_SECONDS

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from greenroom.jobs import pace
 from greenroom.jobs.seam import JobQueue
 from greenroom.jobs.sql_queue import SqlQueue
 from greenroom.store.database import Database
@@ -15,6 +16,12 @@ from greenroom.testing.memory_queue import MemoryQueue
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def large_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the first one on, as long as the clock does not move: so that it is known where they begin."""
+    monkeypatch.setattr(pace, "FIRST_CHUNK_INPUTS", pace.MAX_CHUNK_INPUTS)
 
 
 @pytest.fixture(params=["memory", "sqlite"])

@@ -11,13 +11,13 @@ import pytest
 from greenroom.errors import IdempotencyConflictError, JobsUnavailableError
 from greenroom.jobs import reading
 from greenroom.jobs.overflow import MAX_ROW_BYTES
-from greenroom.jobs.run import CHUNK_INPUTS, CHUNKS_AHEAD
+from greenroom.jobs.pace import CHUNKS_AHEAD, MAX_CHUNK_INPUTS
 from greenroom.jobs.seam import JobState
 from tests.unit.jobs.shift import Shift
 from tests.unit.jobs.test_service import MODEL, Desk
 
 pytestmark = pytest.mark.anyio
-TEXTS = tuple(f"good text {number} " + "and so on " * 50 for number in range(3 * CHUNK_INPUTS))
+TEXTS = tuple(f"good text {number} " + "and so on " * 50 for number in range(3 * MAX_CHUNK_INPUTS))
 FEW = ("good text", "bad text")
 
 
@@ -127,7 +127,7 @@ async def test_of_many_claimed_jobs_only_what_the_model_has_is_in_memory(
         for number in range(20):
             await shift.in_state(JobState.PROCESSING, str(number))
         await shift.house.held(CHUNKS_AHEAD)
-        assert sum(read) == CHUNKS_AHEAD * CHUNK_INPUTS
+        assert sum(read) == CHUNKS_AHEAD * MAX_CHUNK_INPUTS
         shift.house.model.gate.open()
         await asyncio.gather(*(shift.ended(str(number)) for number in range(20)))
     assert sum(read) == 20 * len(TEXTS)

@@ -11,7 +11,7 @@ import pytest
 
 from greenroom.errors import PredictionError
 from greenroom.jobs.answer import job_answer
-from greenroom.jobs.run import CHUNK_INPUTS, CHUNKS_AHEAD
+from greenroom.jobs.pace import CHUNKS_AHEAD, MAX_CHUNK_INPUTS
 from greenroom.jobs.seam import Job, JobState
 from greenroom.jobs.service import Jobs
 from greenroom.jobs.worker import LEASE_SECONDS
@@ -20,7 +20,7 @@ from tests.unit.jobs.test_worker import broken
 
 pytestmark = pytest.mark.anyio
 HOUR = 3600.0
-TEXTS = [f"good text {number}" for number in range(2 * CHUNKS_AHEAD * CHUNK_INPUTS)]
+TEXTS = [f"good text {number}" for number in range(2 * CHUNKS_AHEAD * MAX_CHUNK_INPUTS)]
 
 
 class ClockedDesk(Desk):
@@ -39,8 +39,11 @@ class ClockedDesk(Desk):
             yield jobs
             self.house.model.gate.open()
             await self.until(job.id, lambda job: job.state is JobState.COMPLETED)
-            starts = [chunk.start async for chunk in (await jobs.queue()).results(job.id)]
-            assert starts == list(range(0, len(TEXTS), CHUNK_INPUTS))
+            next_ = 0
+            async for chunk in (await jobs.queue()).results(job.id):
+                assert chunk.start == next_, "each once"
+                next_ += len(chunk.rows)
+            assert next_ == len(TEXTS)
 
     async def until(self, id_: str, wanted: Callable[[Job], bool], seconds: float = 0.0) -> Job:
         """Look until the job is as `wanted`, with a clock that goes on by at most `seconds`."""
@@ -83,7 +86,7 @@ async def test_an_estimate_is_what_it_would_have_been(desk: ClockedDesk, step: f
         await desk.clock.advance(4)
         desk.clock.step(step)
         desk.house.model.gate.open()
-        await desk.until(job.id, lambda job: job.done >= CHUNKS_AHEAD * CHUNK_INPUTS)
+        await desk.until(job.id, lambda job: job.done >= CHUNKS_AHEAD * MAX_CHUNK_INPUTS)
         assert 4 <= (await queue.get(job.id)).worked_seconds < 10
         answer = job_answer(await queue.get(job.id))
         assert answer.estimated_seconds is None or answer.estimated_seconds <= 10

@@ -13,14 +13,14 @@ import structlog
 from greenroom.engine.seam import Vectors
 from greenroom.errors import JobsUnavailableError, OverloadedError, PredictionError
 from greenroom.jobs import worker
-from greenroom.jobs.run import CHUNK_INPUTS, CHUNKS_AHEAD
+from greenroom.jobs.pace import CHUNKS_AHEAD, MAX_CHUNK_INPUTS
 from greenroom.jobs.seam import MAX_ATTEMPTS, Chunk, JobState
 from greenroom.jobs.worker import LEASE_SECONDS, LOOK_SECONDS
 from greenroom.testing.scripted_host import ScriptedHost
 from tests.unit.jobs.shift import Shift
 
 pytestmark = pytest.mark.anyio
-MANY = tuple(f"good text {number}" for number in range((CHUNKS_AHEAD + 1) * CHUNK_INPUTS))
+MANY = tuple(f"good text {number}" for number in range((CHUNKS_AHEAD + 1) * MAX_CHUNK_INPUTS))
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def test_a_job_is_done_in_chunks_and_has_a_row_for_each_input_in_order(shi
         await shift.submit(*MANY)
         assert (await shift.ended()).state is JobState.COMPLETED
     chunks, rows = await shift.chunks(), await shift.rows()
-    assert [chunk.start for chunk in chunks] == list(range(0, len(MANY), CHUNK_INPUTS))
+    assert [chunk.start for chunk in chunks] == list(range(0, len(MANY), MAX_CHUNK_INPUTS))
     assert len(rows) == len(MANY)
     assert isinstance(rows[0], dict)
     assert set(rows[0]) == {"label", "score", "scores"}
@@ -119,28 +119,28 @@ async def test_a_job_for_a_model_that_only_another_process_knows_is_left_to_that
 async def test_a_job_goes_on_at_the_first_chunk_that_is_missing(shift: Shift, monkeypatch: pytest.MonkeyPatch) -> None:
     await shift.submit(*MANY)
     (claim,) = await shift.queue.claim("dead", 1, LEASE_SECONDS, shift.now)
-    done = Chunk(0, tuple({"label": "from before"} for _ in range(CHUNK_INPUTS)), "1")
+    done = Chunk(0, tuple({"label": "from before"} for _ in range(MAX_CHUNK_INPUTS)), "1")
     await shift.queue.save(claim, done, shift.now)
     await shift.queue.release(["dead"], shift.now)
     calls = broken(monkeypatch)
     async with shift.ready():
         await shift.ended()
-    assert calls == [CHUNK_INPUTS] * CHUNKS_AHEAD
+    assert calls == [MAX_CHUNK_INPUTS] * CHUNKS_AHEAD
     assert (await shift.chunks())[0] == done
 
 
 async def test_the_inputs_of_a_file_are_read_from_where_the_job_stands(shift: Shift, tmp_path: Path) -> None:
-    texts = ["a good day"] * CHUNK_INPUTS + ["a bad day"] * CHUNK_INPUTS
+    texts = ["a good day"] * MAX_CHUNK_INPUTS + ["a bad day"] * MAX_CHUNK_INPUTS
     file = tmp_path / "inputs.jsonl"
     file.write_text("".join(json.dumps(text) + "\n" for text in texts))
     await shift.submit(file=file, total=len(texts))
     (claim,) = await shift.queue.claim("dead", 1, LEASE_SECONDS, shift.now)
-    await shift.queue.save(claim, Chunk(0, ({"label": "from before"},) * CHUNK_INPUTS, "1"), shift.now)
+    await shift.queue.save(claim, Chunk(0, ({"label": "from before"},) * MAX_CHUNK_INPUTS, "1"), shift.now)
     await shift.queue.release(["dead"], shift.now)
     async with shift.ready():
         await shift.ended()
     labels = [row["label"] for row in await shift.rows() if isinstance(row, dict)]
-    assert labels == ["from before"] * CHUNK_INPUTS + ["negative"] * CHUNK_INPUTS
+    assert labels == ["from before"] * MAX_CHUNK_INPUTS + ["negative"] * MAX_CHUNK_INPUTS
 
 
 async def test_a_job_whose_file_is_gone_has_failed(shift: Shift, tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ async def test_a_worker_that_stops_finishes_its_chunks_and_gives_the_rest_back(s
         shift.house.model.gate.open()
         job = await shift.in_state(JobState.PENDING)
         await stopping
-    assert (job.done, job.attempts, job.fault) == (CHUNKS_AHEAD * CHUNK_INPUTS, 0, None)
+    assert (job.done, job.attempts, job.fault) == (CHUNKS_AHEAD * MAX_CHUNK_INPUTS, 0, None)
 
 
 async def test_a_worker_that_stops_does_not_wait_for_ever(shift: Shift, monkeypatch: pytest.MonkeyPatch) -> None:

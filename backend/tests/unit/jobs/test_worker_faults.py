@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from greenroom.clock import Clock
 from greenroom.engine.seam import Vectors
 from greenroom.errors import DeadlineExceededError, JobsUnavailableError, OverloadedError, PredictionError
 from greenroom.jobs import run
 from greenroom.jobs.lives import ended
-from greenroom.jobs.run import CHUNK_INPUTS
+from greenroom.jobs.pace import MAX_CHUNK_INPUTS
 from greenroom.jobs.seam import MAX_ATTEMPTS, JobState
 from greenroom.jobs.service import Jobs
 from greenroom.jobs.worker import LEASE_SECONDS, SURPRISE_SECONDS
@@ -37,6 +38,23 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         calls.append(len(texts))
         if POISON in texts:
             raise PredictionError("The model failed on this input.")
+        return await whole(self, texts, *arguments, **named)
+
+    monkeypatch.setattr(ScriptedHost, "embed", embed)
+    return calls
+
+
+def slow(monkeypatch: pytest.MonkeyPatch, clock: Clock, deadline_seconds: float) -> list[int]:
+    """Let the model take a second for each text, one call after the other; sizes of the calls that met the deadline."""
+    calls, whole, turn = list[int](), ScriptedHost.embed, asyncio.Lock()
+
+    async def embed(self: ScriptedHost, texts: list[str], *arguments: Any, **named: Any) -> Vectors:
+        begun = clock.monotonic()
+        async with turn:
+            await clock.sleep(len(texts))
+        if clock.monotonic() - begun > deadline_seconds:
+            raise DeadlineExceededError("Others went first.")
+        calls.append(len(texts))
         return await whole(self, texts, *arguments, **named)
 
     monkeypatch.setattr(ScriptedHost, "embed", embed)
@@ -70,6 +88,19 @@ async def test_chunks_that_are_not_done_within_their_deadline_use_up_no_attempt(
     assert (job.state, job.attempts) == (JobState.COMPLETED, 0)
 
 
+async def test_a_job_whose_chunks_are_too_large_for_their_deadline_is_done_in_smaller_ones(
+    shift: Shift, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = slow(monkeypatch, shift.house.clock, deadline_seconds=60)
+    async with shift.ready():
+        await shift.submit(*MANY[:200])
+        await shift.house.advance_until(shift.over)
+        job = await shift.ended()
+    assert (job.state, job.attempts, sum(calls) >= 200) == (JobState.COMPLETED, 0, True)
+    assert max(calls[-4:]) <= 4, "two seconds' worth, of several side by side"
+    assert len(await shift.rows()) == 200
+
+
 @pytest.mark.parametrize("where", [0, 100, len(MANY)])
 async def test_a_text_at_which_the_model_fails_gets_its_error_and_the_others_their_results(
     shift: Shift, monkeypatch: pytest.MonkeyPatch, where: int
@@ -89,11 +120,11 @@ async def test_a_model_that_fails_at_everything_is_not_asked_for_each_text_of_a_
 ) -> None:
     calls = poisoned(monkeypatch)
     async with shift.ready():
-        await shift.submit(*[POISON] * (100 * CHUNK_INPUTS))
+        await shift.submit(*[POISON] * (100 * MAX_CHUNK_INPUTS))
         await shift.house.advance_until(shift.over)
         job = await shift.ended()
     assert (job.state, job.fault and job.fault.code, job.done) == (JobState.FAILED, "prediction-failed", 0)
-    assert len(calls) <= 4 * CHUNK_INPUTS * MAX_ATTEMPTS
+    assert len(calls) <= 4 * MAX_CHUNK_INPUTS * MAX_ATTEMPTS
 
 
 async def test_a_job_of_which_no_text_succeeds_has_failed(shift: Shift, monkeypatch: pytest.MonkeyPatch) -> None:
