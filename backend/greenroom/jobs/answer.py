@@ -12,7 +12,7 @@ from greenroom.protocol.jobs import MAX_BAD_LINES, JobAnswer, JobError, JobLine
 def job_answer(job: Job) -> JobAnswer:
     """`job` as a client sees it, whenever that is: the same bytes over HTTP and in a frame."""
     return JobAnswer(
-        job_uuid=job.id, status=job.state, model=job.model, model_version=job.version,
+        job_uuid=job.id, name=job.name, status=job.state, model=job.model, model_version=job.version,
         result_label=job.label, result_score=job.score, progress=_progress(job), total=job.total, done=job.done,
         estimated_seconds=_estimate(job), attempts=job.attempts, created_at=timestamp(job.created_at),
         started_at=_when(job.started_at), finished_at=_when(job.finished_at), retry_at=_when(job.retry_at),

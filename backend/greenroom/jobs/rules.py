@@ -50,6 +50,7 @@ def accepted(new: NewJob, now: float, turn: int) -> Row:
     job = Job(
         id=new.id, model=new.model, state=JobState.PENDING, total=new.total, done=0, attempts=0,
         priority=new.priority, created_at=now, bad_lines=new.bad_lines, bad_line_count=new.bad_line_count,
+        name=new.name,
     )  # fmt: skip
     return Row(job, new.inputs, new.file, new.key, new.fingerprint, turn=turn)
 

@@ -57,6 +57,8 @@ class NewJob:
     bad_lines: tuple[BadLine, ...] = ()
     bad_line_count: int = 0
     """How many there are; of a great many only the first are in `bad_lines`."""
+    name: str | None = None
+    """What its sender calls it."""
     priority: int = 0
     """Higher goes first; among equals whoever waits for longer."""
     key: str | None = None
@@ -87,6 +89,8 @@ class Job:
     fault: JobFault | None = None
     bad_lines: tuple[BadLine, ...] = ()
     bad_line_count: int = 0
+    name: str | None = None
+    """What its sender calls it: a label that need not be its alone."""
     version: str | None = None
     """The version of the model that made the last chunk."""
     label: str | None = None

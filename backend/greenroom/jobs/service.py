@@ -16,6 +16,7 @@ from greenroom.clock import Clock, SystemClock
 from greenroom.errors import GreenroomError, JobsUnavailableError
 from greenroom.jobs.housekeeping import Housekeeping
 from greenroom.jobs.lives import forget, life, living
+from greenroom.jobs.naming import job_name
 from greenroom.jobs.opening import open_queue
 from greenroom.jobs.overflow import overflow
 from greenroom.jobs.room import Room
@@ -80,19 +81,20 @@ class Jobs:
         total: int | None = None,
         bad_lines: Sequence[BadLine] = (),
         bad_line_count: int | None = None,
+        name: str | None = None,
         priority: int = 0,
         key: str | None = None,
         fingerprint: str = "",
     ) -> tuple[Job, bool]:
         """Accept `inputs`, or the `total` ones of `file`, which lies in `folder`; whether the job is new. `id_`: where
-        the file had to be named before.
+        the file had to be named before. `name`: what the sender calls the job, cleaned here (`jobs.naming`).
 
         Raises UnknownModelError, IdempotencyConflictError, OverloadedError, JobsUnavailableError."""
         self.greenroom.scope((model,))
         new = NewJob(
             id=id_ or new_id(), model=model, total=len(inputs) if total is None else total, inputs=tuple(inputs),
             file=file, bad_lines=tuple(bad_lines), priority=priority, key=key, fingerprint=fingerprint,
-            bad_line_count=len(bad_lines) if bad_line_count is None else bad_line_count,
+            name=job_name(name), bad_line_count=len(bad_lines) if bad_line_count is None else bad_line_count,
         )  # fmt: skip
         queue = await self.queue()
         async with overflow(self.folder, self.room, new.id, new.inputs, self.may_exist) as written:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ JOBS = JobRow.__table__  # type: ignore[attr-defined]
 WITHOUT_INPUTS = [column for column in JOBS.c if column.name != "inputs"]
 """What is read of a job that nobody is to work on now."""
 NAME_CHARACTERS = 200
-_FIXED = ("model", "total", "created_at", "bad_line_count")
+_FIXED = ("model", "name", "total", "created_at", "bad_line_count")
 _OWN = ("done", "attempts", "started_at", "finished_at", "retry_at", "cancelling", "version", "label", "score",
         "changes", "worked_seconds")  # fmt: skip
 """Members of a job that are columns of the same name; those in `_FIXED` never change."""
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _lines = msgspec.json.Decoder(tuple[BadLine, ...])
 
 
@@ -38,15 +40,16 @@ def fitting(name: str | None) -> str | None:
 
 
 def _storable(text: str) -> str:
-    """PostgreSQL takes no NUL in a text."""
-    return text.replace("\0", "\ufffd")
+    """PostgreSQL takes no NUL in a text, and no database takes halves of a character."""
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def fixed_columns(row: Row) -> dict[str, Any]:
     """The others, but for those that the database gives itself."""
     return {name: getattr(row.job, name) for name in _FIXED} | {
-        "id": row.job.id, "rank": -row.job.priority, "inputs": msgspec.json.encode(row.inputs),
+        "id": row.job.id, "name": fitting(row.job.name), "rank": -row.job.priority,
         "bad_lines": msgspec.json.encode(row.job.bad_lines), "file": row.file.name if row.file else None,
+        "inputs": msgspec.json.encode(row.inputs),
     }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from greenroom.words import JobState
 MAX_JOB_INPUTS = 10_000
 """In one JSON body; more of them are sent as a file."""
 MAX_PRIORITY = 10
+MAX_NAME_CHARACTERS = 200
 MAX_BAD_LINES = 100
 """That are told one by one; all are counted."""
 
@@ -33,6 +34,8 @@ class JobRequest(Message):
     """Texts, or for a tabular model rows: column name → value."""
     model: str | None = None
     """Name of a spec; null: the first one that classifies texts."""
+    name: str | None = None
+    """What to call the job in lists: see `JobAnswer`. Longer ones are cut."""
     priority: Priority = 0
     """Higher goes first; among equals the older."""
 
@@ -56,6 +59,8 @@ class JobAnswer(Message):
     """How a job stands."""
 
     job_uuid: str
+    name: Annotated[str, Field(max_length=MAX_NAME_CHARACTERS)] | None
+    """What its sender calls it: of a file, its file name. Several may be called the same."""
     status: JobState
     model: str
     model_version: str | None

@@ -23,6 +23,8 @@ class JobRow(SQLModel, table=True):
     """Counts up in the order of acceptance."""
     id: str = Field(max_length=36, unique=True)
     model: str = Field(max_length=200)
+    name: str | None = Field(default=None, max_length=200)
+    """What its sender calls it."""
     state: str = Field(max_length=20)
     rank: int = 0
     """Less its priority, so that what goes first stands first in the index."""

@@ -31,7 +31,7 @@ _SUFFIXES = {
     ".jsonl": FileKind.JSONL, ".ndjson": FileKind.JSONL,
 }  # fmt: skip
 FILE = b"file"
-FIELDS = (b"model", b"column", b"priority")
+FIELDS = (b"model", b"column", b"name", b"priority")
 SPARE_BYTES = 64 * 1024
 """For what a form has beside its file."""
 SLICE_BYTES = 8 * 1024
@@ -51,6 +51,8 @@ class Form:
 
     def __init__(self, content_type: str) -> None:
         """`content_type`: the whole header."""
+        self.file_name: str | None = None
+        """Of the file, as its sender's system writes it; once the body is over."""
         self._kind: FileKind | None = None
         self._fields: dict[bytes, bytearray] = {}
         self._parts = 0
@@ -132,6 +134,7 @@ class Form:
         content_type = self._headers.get(b"content-type", b"text/plain").decode("latin-1")  # RFC 7578 §4.4
         require_utf8(content_type)
         self._kind = _kind(content_type.partition(";")[0].strip().lower(), name or b"")
+        self.file_name = None if name is None else name.decode(errors="replace")
         self._part = FILE
 
     def _take_part(self, data: bytes, start: int, end: int) -> None:

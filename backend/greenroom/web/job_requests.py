@@ -48,6 +48,7 @@ class _Options:
 
     model: str | None
     column: str | None
+    name: str | None
     priority: int
 
 
@@ -99,7 +100,8 @@ async def submit_from(request: Request) -> Job:
     asked = await read_json(request, JobRequest)
     priority = asked.priority if "priority" in asked.model_fields_set else options.priority
     single, inputs = asked.text is not None, _inputs_of(asked)
-    return await submit_inputs(request, inputs, asked.model or options.model, priority, is_single=single)
+    model, called = asked.model or options.model, asked.name or options.name
+    return await submit_inputs(request, inputs, model, priority, called, is_single=single)
 
 
 def _inputs_of(asked: JobRequest) -> Sequence[object]:
@@ -115,15 +117,16 @@ def _inputs_of(asked: JobRequest) -> Sequence[object]:
 
 
 async def submit_inputs(
-    request: Request, inputs: Sequence[object], model: str | None, priority: int = 0, *, is_single: bool = False
-) -> Job:
+    request: Request, inputs: Sequence[object], model: str | None, priority: int = 0, called: str | None = None,
+    *, is_single: bool = False,
+) -> Job:  # fmt: skip
     """`is_single`: it was sent as `text`. Raises what `submit_from` does."""
     key, jobs = _key(request), jobs_of(request)
     _count(request)
     name = _require_model(jobs.greenroom, model)
     _require_fitting(jobs.greenroom, name, inputs, "/text" if is_single else None)
     fingerprint = hashlib.sha256(msgspec.json.encode([model, priority, inputs])).hexdigest()
-    job, _ = await jobs.submit(name, inputs, priority=priority, key=key, fingerprint=fingerprint)
+    job, _ = await jobs.submit(name, inputs, name=called, priority=priority, key=key, fingerprint=fingerprint)
     return job
 
 
@@ -139,14 +142,14 @@ async def _submit_file(request: Request, kind: FileKind, options: _Options) -> J
 
 
 async def _submit_form(request: Request) -> Job:
-    """Its fields win over the address, as those of a JSON body do."""
+    """Its fields win over the address, as those of a JSON body do; the address over what only the file is called."""
     require_not_packed(request)
     form, key = Form(request.headers["content-type"]), _key(request)
     _count(request)
     async with upload_from(request) as upload:
         await upload.receive(form.take, SPARE_BYTES)
         kind, fields = form.end()
-        options = _options({**request.query_params, **fields})
+        options = _options({"name": form.file_name or "", **request.query_params, **fields})
         return await _submit_upload(request, upload, kind, options, key)
 
 
@@ -165,7 +168,8 @@ async def _submit_upload(request: Request, upload: Upload, kind: FileKind, optio
     try:
         job, is_new = await jobs.submit(
             name, id_=upload.id, file=upload.file, total=inputs.total, bad_lines=inputs.bad_lines,
-            bad_line_count=inputs.bad_line_count, priority=options.priority, key=key, fingerprint=fingerprint,
+            bad_line_count=inputs.bad_line_count, name=options.name, priority=options.priority, key=key,
+            fingerprint=fingerprint,
         )  # fmt: skip
     except GreenroomError:
         if not await jobs.may_exist(upload.id):
@@ -229,7 +233,8 @@ def _key(request: Request) -> str | None:
 
 def _options(said: Mapping[str, str]) -> _Options:
     """Raises InvalidInputError."""
-    return _Options(said.get("model"), _column(said.get("column")), _priority(said.get("priority", "0")))
+    column, priority = _column(said.get("column")), _priority(said.get("priority", "0"))
+    return _Options(said.get("model"), column, said.get("name"), priority)
 
 
 def _priority(value: str) -> int:

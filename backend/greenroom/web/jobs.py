@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from greenroom.jobs.answer import job_answer
 from greenroom.jobs.formats import MEDIA_TYPES, Answered, ResultFormat, encoded
+from greenroom.jobs.naming import attachment
 from greenroom.jobs.reading import beside
 from greenroom.jobs.seam import Job, JobState
 from greenroom.protocol.jobs import MAX_PRIORITY, JobAnswer, JobRequest, JobResult
@@ -47,6 +48,7 @@ _FILE_PARAMETERS = (
     Parameter("model", "Name of a spec; absent: the first one that classifies texts. The body wins over it."),
     Parameter("column", "With a file: the CSV column, or the member of each JSON object, that has the text; `text`.",
               schema={"minLength": 1, "maxLength": MAX_COLUMN_CHARACTERS}),
+    Parameter("name", "What to call the job in lists; longer ones are cut. The body wins over it."),
     Parameter("priority", "Higher goes first. The body wins over it.", schema=_PRIORITY),
 )  # fmt: skip
 _FORM = {
@@ -59,6 +61,7 @@ _FORM = {
         },
         "model": {"type": "string", "description": "Empty: as when absent, so too the column."},
         "column": {"type": "string", "maxLength": MAX_COLUMN_CHARACTERS},
+        "name": {"type": "string", "description": "What to call the job; absent or empty: as its file."},
         "priority": _PRIORITY,
     },
 }  # fmt: skip
@@ -124,7 +127,7 @@ async def job_results(request: Request) -> Response:
     with_inputs, with_mark = _wants(request, "inputs"), _wants(request, "bom")
     queue = await jobs_of(request).queue()
     job = await queue.get(id_)
-    headers = {**NO_STORE, "content-disposition": f'attachment; filename="job-{id_[:8]}.{format_}"'}
+    headers = {**NO_STORE, "content-disposition": attachment(job.name, id_, format_)}
     if request.method == "HEAD":
         return StreamingResponse(_nothing(), 200, headers, MEDIA_TYPES[format_])
     with contextlib.ExitStack() as place:

@@ -106,7 +106,10 @@ def test_a_form_with_a_file_gives_results_beside_its_texts(server: GreenroomServ
     accepted = httpx.post(f"{server.url}/jobs", data={"column": "review"}, files=files, timeout=60).json()
     assert ended(server, accepted["job_uuid"])["done"] == 300
     results = f"{server.url}/jobs/{accepted['job_uuid']}/results"
-    rows = httpx.get(results, params={"inputs": "true"}).json()
+    answer = httpx.get(results, params={"inputs": "true"})
+    assert accepted["name"] == "texts.csv"
+    assert answer.headers["content-disposition"] == 'attachment; filename="texts-results.json"'
+    rows = answer.json()
     assert [JobResult.model_validate(row).text for row in rows] == texts
     assert [row["label"] for row in rows] == ["positive", "negative"] * 150
     told = httpx.get(results, params={"inputs": "true", "format": "csv"}).text

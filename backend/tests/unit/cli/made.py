@@ -60,7 +60,7 @@ def model_report(state: ModelState, **members: object) -> ModelReport:
 def job_answer(**members: object) -> JobAnswer:
     """One of 10 inputs that waits; `members` replace what is of interest."""
     plain: dict[str, object] = {
-        "job_uuid": "1eec909b-aabb-49ae-8334-48b26aef6642", "status": "pending", "model": "mood",
+        "job_uuid": "1eec909b-aabb-49ae-8334-48b26aef6642", "name": None, "status": "pending", "model": "mood",
         "model_version": None, "result_label": None, "result_score": None, "progress": 0, "total": 10, "done": 0,
         "estimated_seconds": None, "attempts": 0, "created_at": "2026-11-21T15:00:00.000Z", "started_at": None,
         "finished_at": None, "retry_at": None, "cancelling": False, "error": None, "bad_lines": (),

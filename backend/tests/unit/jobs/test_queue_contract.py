@@ -31,6 +31,15 @@ async def test_an_accepted_job_is_pending_and_can_be_looked_up(queue: JobQueue) 
     assert await queue.get("1") == accepted
 
 
+async def test_a_name_is_kept_and_one_that_no_database_takes_loses_no_job(queue: JobQueue) -> None:
+    await queue.submit(job("1", name="Bewertungen, März 🙂.csv"), NOW)
+    await queue.submit(job("2", name="a\0\ud800" + "x" * 300), NOW)
+    await queue.submit(job("3"), NOW)
+    claimed = await queue.claim("w", 10, LEASE, NOW)
+    assert [claim.job.name for claim in claimed][::2] == ["Bewertungen, März 🙂.csv", None]
+    assert [job.name for job in (await queue.page(0, 10)).jobs][::2] == [None, "Bewertungen, März 🙂.csv"]
+
+
 async def test_a_job_that_never_was_is_not_found(queue: JobQueue) -> None:
     with pytest.raises(JobNotFoundError):
         await queue.get("1")

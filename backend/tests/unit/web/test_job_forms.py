@@ -108,7 +108,7 @@ def test_no_form_at_all_breaks_the_server(app: Starlette, tmp_path: Path, body: 
 def test_the_contract_describes_the_form(app: Starlette) -> None:
     document = json.loads(ask(app, "/openapi.json").body)
     schema = document["paths"]["/jobs"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
-    assert set(schema["properties"]) == {"file", "model", "column", "priority"}
+    assert set(schema["properties"]) == {"file", "model", "column", "name", "priority"}
     assert schema["required"] == ["file"]
 
 

@@ -444,6 +444,10 @@ export interface VersionState {
  */
 export interface JobAnswer {
   job_uuid: string;
+  /**
+   * What its sender calls it: of a file, its file name. Several may be called the same.
+   */
+  name: string | null;
   status: JobState;
   model: string;
   /**
@@ -534,6 +538,10 @@ export interface JobRequest {
    * Name of a spec; null: the first one that classifies texts.
    */
   model?: string | null;
+  /**
+   * What to call the job in lists: see `JobAnswer`. Longer ones are cut.
+   */
+  name?: string | null;
   /**
    * Higher goes first; among equals the older.
    */

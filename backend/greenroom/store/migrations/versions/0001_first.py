@@ -27,6 +27,7 @@ def _create_jobs() -> None:
         sa.Column("number", sa.Integer(), primary_key=True),
         sa.Column("id", sa.String(36), nullable=False, unique=True),
         sa.Column("model", sa.String(200), nullable=False),
+        sa.Column("name", sa.String(200)),
         sa.Column("state", sa.String(20), nullable=False),
         sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("turn", sa.BigInteger(), nullable=False),
