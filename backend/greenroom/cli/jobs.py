@@ -77,6 +77,7 @@ def _add_submit(submit: argparse.ArgumentParser) -> None:
     submit.add_argument(
         "--priority", type=_number(-MAX_PRIORITY, MAX_PRIORITY), default=0, help="higher goes first (%(default)s)"
     )
+    submit.add_argument("--name", help="what to call the job in lists; of --file its file name when left out")
     submit.add_argument("--key", help="Idempotency-Key: the same key and inputs name the same job for 24 hours")
     submit.add_argument("--wait", action="store_true", help="follow it until it ends, as `watch` does")
 
@@ -148,6 +149,7 @@ def _failed(sentence: str, status: int = FAILED) -> int:
 
 async def _submit(remote: Remote, options: argparse.Namespace) -> int:
     from greenroom.cli.jobs_submit import accepted, handed_over
+    from greenroom.cli.jobs_watch import called
 
     job = await handed_over(remote, options)
     options.watched, options.unsure = job.job_uuid, None
@@ -156,7 +158,7 @@ async def _submit(remote: Remote, options: argparse.Namespace) -> int:
     if options.wait:
         return await _watched(remote, options)
     inputs = f"{job.total} input{'' if job.total == 1 else 's'}"
-    _say(options, job, f"{job.job_uuid}: {inputs} for {job.model}, {job.status}.")
+    _say(options, job, f"{called(job)}: {inputs} for {job.model}, {job.status}.")
     return 0
 
 

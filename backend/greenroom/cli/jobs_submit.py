@@ -55,7 +55,8 @@ async def handed_over(remote: Remote, options: argparse.Namespace) -> JobAnswer:
     parcel, key = _parcel(options), options.key or str(uuid.uuid4())
     headers = {"idempotency-key": key, "content-type": parcel.media_type}
     headers |= {} if parcel.length is None else {"content-length": str(parcel.length)}
-    given = {"model": options.model, "column": options.column, "priority": str(options.priority)}
+    given = {"model": options.model, "column": options.column, "name": _name(options)}
+    given["priority"] = str(options.priority)
     query = {name: value for name, value in given.items() if value is not None}
     lost_at: float | None = None
     while True:
@@ -98,6 +99,13 @@ def _parcel(options: argparse.Namespace) -> Parcel:
     inputs = {"text": texts[0]} if len(texts) == 1 else {"inputs": texts}
     content = json.dumps(inputs).encode()
     return Parcel("application/json", lambda: content)
+
+
+def _name(options: argparse.Namespace) -> str | None:
+    """What to call the job. The system's names need not be UTF-8, which an address is."""
+    file = options.file
+    name = options.name if options.name is not None or file is None or str(file) == "-" else file.name
+    return name and os.fsencode(name).decode(errors="replace")
 
 
 def _file(file: Path, type_: str | None) -> Parcel:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from greenroom.cli.jobs_reasons import waits
-from greenroom.cli.tables import PIPED_COLUMNS, PipeConsole
+from greenroom.cli.tables import PIPED_COLUMNS, PipeConsole, shortened
 from greenroom.protocol.jobs import JobAnswer
 from greenroom.words import JobState
 
@@ -38,20 +38,33 @@ def print_jobs(
         console.print("There are none." if not total else f"There are {total}, and none of them here.", markup=False)
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("ID", "STATUS", "MODEL"):
+    table.add_column("ID", no_wrap=True)
+    is_beside = not console.is_terminal and any(job.name for job in jobs)
+    if is_beside:
+        table.add_column("NAME", overflow="fold")
+    for column in ("STATUS", "MODEL"):
         table.add_column(column, no_wrap=True)
     table.add_column("DONE", justify="right", no_wrap=True)
     table.add_column("CREATED", no_wrap=True)
     table.add_column("REMARK", overflow="fold")
     for job in jobs:
-        table.add_row(*_row(job, (reasons or {}).get(job.model) if waits(job) else None))
+        row = _row(job, (reasons or {}).get(job.model) if waits(job) else None)
+        table.add_row(*_named(job, is_beside), *row)
     console.print(table)
     if total > len(jobs):
         console.print(f"{skipped + 1} to {skipped + len(jobs)} of {total}.", markup=False, highlight=False)
 
 
+def _named(job: JobAnswer, is_beside: bool) -> Iterator[str]:
+    """The name in a column of its own, or where a terminal has no room for one, below the id."""
+    name = job.name or ""
+    if is_beside:
+        yield from (escape(job.job_uuid), escape(name))
+    else:
+        yield escape(f"{job.job_uuid}\n{shortened(name, len(job.job_uuid))}" if name else job.job_uuid)
+
+
 def _row(job: JobAnswer, reason: str | None) -> Iterator[str]:
-    yield escape(job.job_uuid)
     yield f"[{_COLOURS.get(job.status, 'cyan')}]{job.status}[/]"
     yield escape(job.model)
     yield f"{job.done} of {job.total}"

@@ -23,6 +23,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from greenroom.cli.jobs_reasons import reasons_told
 from greenroom.cli.remote import NoServerError, Remote
+from greenroom.cli.tables import shortened
 from greenroom.protocol.jobs import JobAnswer
 from greenroom.words import JobState
 
@@ -34,6 +35,7 @@ SOCKET_AGAIN_SECONDS = 30.0
 SILENCE_SECONDS = 22.0
 """Two heartbeats and a little: after that a socket is dead."""
 MAX_FRAME_BYTES = 1 << 20
+MAX_BAR_NAME_CHARACTERS = 24
 ENDED = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
 
 
@@ -84,19 +86,24 @@ async def _with_bar(remote: Remote, id_: str, now_known: Callable[[JobAnswer], N
             async for job in states(remote, id_):
                 now_known(job)
                 note(job)
-                bars.update(bar, description=_doing(job), completed=job.done, total=job.total, left=_left(job))
+                bars.update(bar, description=_beside_a_bar(job), completed=job.done, total=job.total, left=_left(job))
     return job
 
 
 def standing(job: JobAnswer) -> str:
     """In a line, the same until a whole per cent more is done."""
-    left = _left(job)
-    return f"{_doing(job)}, {job.progress} % of {job.total}{f', {left}' if left else ''}"
+    name, left = job.name and f"{job.name}: ", _left(job)
+    return f"{name or ''}{_doing(job)}, {job.progress} % of {job.total}{f', {left}' if left else ''}"
+
+
+def called(job: JobAnswer) -> str:
+    """Both by what a command finds it and by what a person does."""
+    return f"{job.job_uuid} ({job.name})" if job.name else job.job_uuid
 
 
 def outcome(job: JobAnswer) -> str:
     """In a sentence, once it has ended."""
-    done = f"{job.job_uuid}: {job.status}, {job.done} of {job.total} have results."
+    done = f"{called(job)}: {job.status}, {job.done} of {job.total} have results."
     if job.error is not None and job.status == JobState.FAILED:
         return f"{done} {job.error.message}"
     label = job.result_label
@@ -109,6 +116,11 @@ def _doing(job: JobAnswer) -> str:
     if job.cancelling:
         return f"{job.status}, ends at its next chunk"
     return f"{job.status}, tried again at {job.retry_at}" if job.retry_at else job.status
+
+
+def _beside_a_bar(job: JobAnswer) -> str:
+    """The bar needs room, too."""
+    return f"{escape(shortened(job.name, MAX_BAR_NAME_CHARACTERS))}: {_doing(job)}" if job.name else _doing(job)
 
 
 def _left(job: JobAnswer) -> str:

@@ -19,6 +19,11 @@ PIPED_COLUMNS = 240
 _COLOURS = {Phase.READY: "green", Phase.FAILED: "red"}
 
 
+def shortened(name: str, most: int) -> str:
+    """Of at most so many characters, with its beginning."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
 class PipeConsole(Console):
     def on_broken_pipe(self) -> None:
         """Rich would end with 1. That nobody reads on is no failure: `greenroom.cli` knows what to do."""

@@ -65,7 +65,42 @@ def test_a_file_is_sent_as_it_is(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(content)
     with answering({"POST /jobs": says(job_answer(), 202)}) as server:
         assert run(["jobs", "submit", "--file", name, "--column", "remark", "--url", server.url]) == 0
-    assert (server.bodies, server.asked) == ([content], ["POST /jobs?column=remark&priority=0"])
+    assert (server.bodies, server.asked) == ([content], [f"POST /jobs?column=remark&name={name}&priority=0"])
+
+
+@pytest.mark.parametrize(
+    ("command", "query"),
+    [
+        (["text", "--name", "März"], "name=M%C3%A4rz"),
+        (["--file", "folder/\udcff.txt"], "name=%EF%BF%BD.txt"),
+        (["--file", "folder/\udcff.txt", "--name", "mine"], "name=mine"),
+    ],
+)
+def test_a_job_is_called_as_somebody_says_or_as_its_file(tmp_path: Path, command: list[str], query: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "\udcff.txt").write_text("a")
+    with answering({"POST /jobs": says(job_answer(), 202)}) as server:
+        assert run(["jobs", "submit", *command, "--url", server.url]) == 0
+    assert server.asked == [f"POST /jobs?{query}&priority=0"]
+
+
+def test_a_name_stands_beside_the_id(capsys: pytest.CaptureFixture[str]) -> None:
+    named = job_answer(name="[red]a.csv", status="completed", done=10)
+    with answering({"POST /jobs": says(named, 202)}) as server:
+        assert run(["jobs", "submit", "a", "--url", server.url]) == 0
+    assert capsys.readouterr().out == f"{ID} ([red]a.csv): 10 inputs for mood, completed.\n"
+    assert outcome(named) == f"{ID} ([red]a.csv): completed, 10 of 10 have results."
+    assert standing(named) == "[red]a.csv: completed, 0 % of 10"
+    shown = table(named, job_answer())
+    assert f"{ID}  [red]a.csv  completed  mood" in shown
+    assert f"{ID}              pending    mood" in shown
+
+
+def test_a_terminal_has_the_name_below_the_id() -> None:
+    out = io.StringIO()
+    print_jobs([job_answer(name="[red]" + "x" * 40)], 0, 1, Console(file=out, width=100, force_terminal=True))
+    lines = [line.strip() for line in out.getvalue().splitlines()]
+    assert (lines[1].startswith(ID), lines[2]) == (True, "[red]" + "x" * 30 + "…")
 
 
 def test_lines_that_are_no_inputs_are_named_beside_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
