@@ -18,6 +18,8 @@ export type JobInput =
 export type JobSubmission = JobInput & {
   /** Default: the first model that classifies texts. */
   model?: string | undefined;
+  /** What to call the job, for people who look at a list. Default: of a file, its file name. */
+  name?: string | undefined;
   /** -10 to 10, higher goes first. Default: 0. */
   priority?: number | undefined;
   /** One key, one job, for a day. Default: a new one for each call. */
@@ -98,11 +100,13 @@ const TYPES: Record<string, string> = {
   ndjson: "application/jsonl",
 };
 
-function fileSending({ file, column, model, priority }: Extract<JobSubmission, { file: Blob }>): Sending {
-  const name = "name" in file ? String(file.name) : "";
-  const type = TYPES[name.split(".").at(-1)?.toLowerCase() ?? ""] ?? file.type;
+function fileSending(submission: Extract<JobSubmission, { file: Blob }>): Sending {
+  const { file, column, model, priority } = submission;
+  const fileName = "name" in file ? String(file.name) : undefined;
+  const type = TYPES[fileName?.split(".").at(-1)?.toLowerCase() ?? ""] ?? file.type;
+  const name = submission.name ?? fileName;
   const query = new URLSearchParams();
-  for (const [key, value] of Object.entries({ model, column, priority }))
+  for (const [key, value] of Object.entries({ model, column, name, priority }))
     if (value !== undefined) query.set(key, String(value));
   const suffix = query.size > 0 ? `?${query}` : "";
   return { path: `/jobs${suffix}`, body: file, type: type || "application/octet-stream" };

@@ -98,17 +98,26 @@ describe("a submission", () => {
   });
 
   test.each([
-    [new File(["a\nb"], "a.TXT"), "text/plain"],
-    [new File(["{}"], "a.jsonl"), "application/jsonl"],
-    [new Blob(["a"], { type: "text/csv" }), "text/csv"],
-    [new File(["a"], "a.pdf"), "application/octet-stream"],
-  ])("of a file goes as it is, with its type", async (file, type) => {
+    [new File(["a\nb"], "a.TXT"), "text/plain", "&name=a.TXT"],
+    [new File(["{}"], "März & mehr.jsonl"), "application/jsonl", "&name=M%C3%A4rz+%26+mehr.jsonl"],
+    [new Blob(["a"], { type: "text/csv" }), "text/csv", ""],
+    [new File(["a"], "a.pdf"), "application/octet-stream", "&name=a.pdf"],
+  ])("of a file goes as it is, with its type and its name", async (file, type, name) => {
     const { world, caller, asked } = open();
     world.answer = () => Response.json(PENDING);
     await submitJob(caller, { file, column: "a b", model: "m" });
-    expect(asked()).toEqual(["POST http://here/base/jobs?model=m&column=a+b"]);
+    expect(asked()).toEqual([`POST http://here/base/jobs?model=m&column=a+b${name}`]);
     const { headers, body } = world.calls[0]!.init!;
     expect([new Headers(headers).get("Content-Type"), body]).toEqual([type, file]);
+  });
+
+  test("is named as its caller says, whatever its file is called", async () => {
+    const { world, caller, asked } = open();
+    world.answer = () => Response.json(PENDING);
+    await submitJob(caller, { file: new File(["a"], "a.txt"), name: "mine" });
+    expect(asked()).toEqual(["POST http://here/base/jobs?name=mine"]);
+    await submitJob(caller, { text: "a", name: "mine" });
+    expect(JSON.parse(String(world.calls[1]!.init!.body))).toEqual({ text: "a", name: "mine" });
   });
 
   test("of a file that can be read no more says so, and is not sent again", async () => {
@@ -188,7 +197,10 @@ describe("an upload that is watched", () => {
     request.onloadend();
     expect((await sent).id).toBe(ID);
     expect(told).toEqual([2]);
-    expect(request.sent).toMatchObject({ call: "POST http://here/base/jobs", "content-type": "text/plain" });
+    expect(request.sent).toMatchObject({
+      call: "POST http://here/base/jobs?name=a.txt",
+      "content-type": "text/plain",
+    });
     expect(request.sent["idempotency-key"]).toMatch(/^[0-9a-f]{32}$/);
   });
 
