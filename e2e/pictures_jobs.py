@@ -61,7 +61,7 @@ def _send_file(page: Page, file: Path, content: str) -> None:
     file.write_text(content)
     page.get_by_label("File").set_input_files(file)
     page.get_by_role("button", name="Start the job").click()
-    expect(page.get_by_text("Accepted as Job")).to_be_visible()
+    expect(page.get_by_text("Accepted as")).to_be_visible()
 
 
 def _card(page: Page, state: str) -> Locator:

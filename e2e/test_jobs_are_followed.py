@@ -24,7 +24,7 @@ class JobsPage:
         self.page = page
         self.texts = page.get_by_label("Texts, one on each line")
         self.start = page.get_by_role("button", name="Start the job")
-        self.accepted = page.get_by_text("Accepted as Job")
+        self.accepted = page.get_by_text("Accepted as")
         self.cards = page.get_by_role("article")
 
     def open(self, url: str) -> None:
@@ -133,7 +133,7 @@ def test_a_file_is_read_and_its_results_are_shown_and_downloaded(
     jobs.start.click()
     expect(jobs.accepted).to_be_visible()
     load(optional_server)
-    card = jobs.cards.first
+    card = jobs.page.get_by_role("article", name="reviews.jsonl", exact=True)
     expect(card).to_contain_text("Completed")
     card.get_by_text("1 line was left out").click()
     expect(card.get_by_text("Line 2")).to_be_visible()
@@ -143,6 +143,7 @@ def test_a_file_is_read_and_its_results_are_shown_and_downloaded(
     expect(card.get_by_role("row", name=TEXTS[1])).to_contain_text("Negative")
     with jobs.page.expect_download() as download:
         card.get_by_role("link", name="JSON Lines").click()
+    assert download.value.suggested_filename == "reviews-results.jsonl"
     rows: list[dict[str, Any]] = [json.loads(line) for line in download.value.path().read_text().splitlines()]
     assert [row["index"] for row in rows] == [0, 1]
     assert [(row["text"], row["label"]) for row in rows] == list(zip(TEXTS, ("positive", "negative"), strict=True))
@@ -169,7 +170,7 @@ def test_a_file_that_is_mended_on_the_disk_is_to_be_chosen_again(
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_page_violates_no_rule_contrast_included_and_fits_a_phone(
-    optional_server: GreenroomServer, jobs: JobsPage, theme: Literal["light", "dark"]
+    optional_server: GreenroomServer, jobs: JobsPage, tmp_path: Path, theme: Literal["light", "dark"]
 ) -> None:
     page = jobs.page
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")
@@ -182,6 +183,14 @@ def test_the_page_violates_no_rule_contrast_included_and_fits_a_phone(
     jobs.press(card, "Show results")
     expect(card.get_by_role("row")).to_have_count(3)
     optional_server.control.hold_calls(MODEL)
-    expect(jobs.submit("One more")).to_contain_text("Running")
+    file = tmp_path / f"{'a_name_without_a_gap' * 11}.txt"
+    file.write_text("One more")
+    page.get_by_label("File").set_input_files(file)
+    jobs.start.click()
+    expect(jobs.cards.first).to_contain_text("Running")
+    expect(page.get_by_role("heading", name="a_name")).to_contain_text("…")
     assert violations(page) == []
     assert_no_sideways_scrolling(page)
+    ends = page.locator(".off-screen").evaluate_all("all => all.map((one) => one.getBoundingClientRect().right)")
+    assert ends
+    assert max(ends) <= 0, "what is for screen readers alone is seen"

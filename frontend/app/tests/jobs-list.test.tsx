@@ -1,6 +1,7 @@
 import { cleanup, fireEvent, screen, within } from "@testing-library/react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { COMPLETED, jobCard, openJobs, PENDING, PROCESSING } from "./jobs-world";
+import { expectAccessible } from "../../packages/react/tests/world";
+import { COMPLETED, jobCard, NAMED, openJobs, PENDING, PROCESSING, RESULTS, rows } from "./jobs-world";
 import { problem } from "./models-world";
 
 beforeEach(() => {
@@ -186,4 +187,23 @@ test("a page beyond the last one becomes the last one", async () => {
 test("an empty list says so", async () => {
   await openJobs();
   expect(screen.getByText("There is no job yet.")).toBeTruthy();
+});
+
+test("files are told apart by their names, also the same one sent twice", async () => {
+  const once = { ...NAMED, job_uuid: "11111111" };
+  const again = { ...NAMED, job_uuid: "22222222" };
+  const { page, tellJob } = await openJobs({
+    jobs: [again, once, PROCESSING],
+    answer: ({ path }) => (path.includes("/results") ? rows(...RESULTS) : null),
+  });
+  expect(screen.getAllByRole("heading", { level: 3 }).map(({ textContent }) => textContent)).toEqual([
+    "reviews.csv",
+    "reviews.csv",
+    "Job 0b6ad1f4",
+  ]);
+  expect(screen.getByRole("button", { name: "Cancel reviews.csv (job 22222222)" })).toBeTruthy();
+  for (const show of screen.getAllByRole("button", { name: /^Show results reviews/ })) fireEvent.click(show);
+  await tellJob({ ...once, status: "completed", progress: 100 });
+  expect(screen.getByText("reviews.csv (job 11111111): Completed.")).toBeTruthy();
+  await expectAccessible(page.container);
 });

@@ -7,7 +7,8 @@ import { example, stillStage } from "../../packages/react/tests/world";
 import { Jobs } from "../src/jobs/Jobs";
 import { reportOf, statusOf } from "./models-world";
 
-export const PROCESSING = example("job-answer-processing") as JobAnswer;
+export const NAMED = example("job-answer-processing") as JobAnswer;
+export const PROCESSING: JobAnswer = { ...NAMED, name: null };
 export const COMPLETED = example("job-answer-completed") as JobAnswer;
 export const FAILED = example("job-answer-failed") as JobAnswer;
 export const PENDING: JobAnswer = {

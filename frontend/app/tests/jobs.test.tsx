@@ -33,6 +33,18 @@ test("pasted texts become one job, each line an input, and the field is free for
   expect(screen.getByLabelText<HTMLTextAreaElement>("Texts, one on each line").value).toBe("");
 });
 
+test("more texts than one call takes go as a file that nobody has given a name", async () => {
+  const { calls, advance } = await openJobs({
+    answer: ({ method }) => (method === "POST" ? Response.json(PENDING, { status: 202 }) : null),
+  });
+  write("good\n".repeat(10_001));
+  start();
+  await advance(100);
+  const [post] = calls.filter(({ method }) => method === "POST");
+  expect([post?.path, post?.headers.get("Content-Type")]).toEqual(["/jobs", "text/plain"]);
+  expect(post?.body).toMatchObject({ size: 5 * 10_001 - 1 });
+});
+
 test("nothing is sent without a text, nor twice while it is under way", async () => {
   const { calls, advance } = await openJobs({
     answer: ({ method }) => (method === "POST" ? new Promise(() => {}) : null),
@@ -95,7 +107,7 @@ test("a dropped file is handed over as it is, with its column", async () => {
   await advance(100);
   const [post] = calls.filter(({ method }) => method === "POST");
   expect([post?.path, post?.body, post?.headers.get("Content-Type")]).toEqual([
-    "/jobs?column=review",
+    "/jobs?column=review&name=reviews.csv",
     file,
     "text/csv",
   ]);

@@ -7,7 +7,7 @@ import { JobOrders } from "./JobOrders";
 import { Results } from "./Results";
 import type { KnownModel } from "./useModelStates";
 import { useSecondsLeft } from "./useSecondsLeft";
-import { capitalised, counted, duration, nameOf, number, percent, STATES, waitOf } from "./words";
+import { capitalised, counted, duration, nameOf, number, percent, STATES, titleOf, waitOf } from "./words";
 
 interface JobCardProps {
   job: JobAnswer;
@@ -43,7 +43,7 @@ function Head({ job, headingId, isAway }: Pick<JobCardProps, "job" | "isAway"> &
   const { label, tone } = STATES[job.status];
   return (
     <header className="model-head">
-      <h3 id={headingId}>{nameOf(job)}</h3>
+      <h3 id={headingId}>{titleOf(job)}</h3>
       <span className="chip" data-tone={isAway && tone === "busy" ? "quiet" : tone}>
         {job.cancelling ? "Being cancelled" : label}
       </span>

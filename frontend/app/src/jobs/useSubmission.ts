@@ -92,7 +92,7 @@ function inputOf({ lines, file, column }: Wanted): JobInput {
   if (file !== null) return { file, ...(column.trim() && { column: column.trim() }) };
   const characters = lines.reduce((sum, line) => sum + line.length, 0);
   if (lines.length <= MAX_INPUTS && characters <= MAX_CHARACTERS) return { inputs: lines };
-  return { file: new File([lines.join("\n")], "pasted.txt") };
+  return { file: new Blob([lines.join("\n")], { type: "text/plain" }) };
 }
 
 function newKey(): string {

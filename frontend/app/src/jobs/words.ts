@@ -18,9 +18,19 @@ export const { number, bytes, duration } = createFormat("en");
 const PERCENT = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 1 });
 export const percent = PERCENT.format;
 
+type Named = Pick<JobAnswer, "job_uuid" | "name">;
+
 /** Long enough to tell jobs apart, short enough to be said. */
-export function nameOf({ job_uuid }: Pick<JobAnswer, "job_uuid">): string {
-  return `Job ${job_uuid.slice(0, 8)}`;
+const shortId = ({ job_uuid }: Named) => job_uuid.slice(0, 8);
+
+/** What stands above it. */
+export function titleOf(job: Named): string {
+  return job.name ?? nameOf(job);
+}
+
+/** What no other job is called: the same file may be sent twice. */
+export function nameOf(job: Named): string {
+  return job.name === null ? `Job ${shortId(job)}` : `${job.name} (job ${shortId(job)})`;
 }
 
 export function capitalised(label: string): string {
