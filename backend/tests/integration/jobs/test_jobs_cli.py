@@ -72,10 +72,10 @@ def test_a_file_is_handed_over_before_the_model_is_there_and_followed_to_its_res
     (tmp_path / "a.csv").write_text("id,remark\n1,a good day\n2\n3,a bad day\n")
     id_ = shell.submit("--file", str(tmp_path / "a.csv"), "--column", "remark")
     with shell.start("watch", id_) as watching:
-        assert first_line(watching) == "pending, 0 % of 2\n"
+        assert first_line(watching) == "a.csv: pending, 0 % of 2\n"
         server.control.auto(0.0)
         said, _ = watching.communicate(timeout=PATIENCE_SECONDS)
-    assert (watching.returncode, said) == (0, f"{id_}: completed, 2 of 2 have results.\n")
+    assert (watching.returncode, said) == (0, f"{id_} (a.csv): completed, 2 of 2 have results.\n")
     out = tmp_path / "out.csv"
     assert shell.run("results", id_, "--output", str(out)) == (0, f"{out}: 2 of 2 results.\n", "")
     assert [line.split(",")[:2] for line in out.read_text().splitlines()] == [
