@@ -41,6 +41,7 @@ def file(name: str) -> bytes:
     ("body", "query", "name"),
     [
         (whole(file("Grüße, März.txt")), "", "Grüße, März.txt"),
+        (whole(file("a %22b%22 100%.txt")), "", 'a "b" 100%.txt'),
         (whole(file(r"..\\..\\secret\\a.txt")), "", "a.txt"),
         (whole(file("a.txt")), "?name=b", "b"),
         (whole(file("a.txt")), "?name=", None),
