@@ -134,7 +134,7 @@ class Form:
         content_type = self._headers.get(b"content-type", b"text/plain").decode("latin-1")  # RFC 7578 §4.4
         require_utf8(content_type)
         self._kind = _kind(content_type.partition(";")[0].strip().lower(), name or b"")
-        # Browsers and curl write a quote so, and nothing else but line ends (HTML §4.10.22.7).
+        # Browsers and curl write a quote so, and nothing else but line ends (HTML, "Multipart form data").
         self.file_name = None if name is None else name.decode(errors="replace").replace("%22", '"')
         self._part = FILE
 
