@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -38,9 +39,15 @@ class Shell:
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "greenroom", "jobs", *arguments, "--url", self._url]
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    @contextlib.contextmanager
+    def start(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """Killed on leaving, should it still run: a test that fails is not to wait for it."""
         pipe = subprocess.PIPE
-        return subprocess.Popen(self.command(*arguments), stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        with subprocess.Popen(self.command(*arguments), stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def run(self, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
         """Exit status, stdout, stderr."""
