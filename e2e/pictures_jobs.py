@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 from typing import Literal
@@ -21,8 +22,8 @@ REVIEWS = (
     "Broken after a week: awful, I hate it.",
     "A great coat, and I love its colour.",
 )
-LONG = 4 * 64
-"""Inputs of the job that is under way: so many chunks of it are there to be drawn."""
+LONG = 2_000
+"""Inputs of the job that is under way, of which some are let through."""
 
 
 def draw_jobs(browser: Browser, folder: Path) -> None:
@@ -43,7 +44,7 @@ def draw_jobs(browser: Browser, folder: Path) -> None:
 
 
 def _live_through(browser: Browser, server: GreenroomServer) -> None:
-    """One job that is done, with a line that was left out; one under way; one that was cancelled; one that waits."""
+    """One job that is done, with a line that was left out; one under way."""
     control = server.control
     control.become_ready("minilm")
     page = browser.new_page()
@@ -54,6 +55,9 @@ def _live_through(browser: Browser, server: GreenroomServer) -> None:
     control.hold_calls(MODEL)
     _send_file(page, Path(server.folder) / "letters.txt", "\n".join(REVIEWS[n % 6] for n in range(LONG)))
     expect(_card(page, "Running")).to_be_visible()
+    control.release_calls(MODEL)
+    control.hold_calls(MODEL)
+    expect(_card(page, "Running")).to_contain_text(re.compile(r"[1-9]%"))
     page.close()
 
 
