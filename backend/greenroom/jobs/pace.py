@@ -31,6 +31,6 @@ class Pace:
         return max(1, min(MAX_CHUNK_INPUTS, round(CHUNK_SECONDS / (CHUNKS_AHEAD * self._input_seconds))))
 
     def took(self, seconds: float, inputs: int) -> None:
-        """A chunk was with the model for so long, beside others: `inputs` in all, its own among them."""
+        """A chunk was done, or given up, so long after it went to the model, beside others: `inputs` in all."""
         one = max(seconds, _SHORTEST_SECONDS) / inputs
-        self._input_seconds = (self._input_seconds + one) / 2  # a single delay should not count for much
+        self._input_seconds = (self._input_seconds + one) / 2  # so what held it up once is forgotten soon

@@ -62,10 +62,15 @@ class InputPlaces:
         self._free += inputs
         self._let_in()
 
+    def _has_room(self, inputs: int) -> bool:
+        """On a slow model only for what it does soon, else who is urgent would stand behind all that have places."""
+        fitting = min(self._inputs, CHUNKS_AHEAD * self.pace.chunk_inputs)
+        return self.inside == 0 or self.inside + inputs <= fitting
+
     def _let_in(self) -> None:
         while self._line:
             _, _, inputs, let_in, _ = self._line[0]
-            if not let_in.done() and inputs > self._free:
+            if not let_in.done() and not self._has_room(inputs):
                 return
             heapq.heappop(self._line)
             if not let_in.done():  # else it left

@@ -2,9 +2,9 @@
 
 Meanwhile the next ones are with the model, so that neither waits for the other; `jobs.pace` says how large they are. A
 chunk that the model refuses, or fails at, for one of its inputs is halved until that input stands alone: it gets its
-error as its row, all others their results. A model that fails at everything is no input's fault: so many failures in a
-row as a chunk may have inputs end the run, so that a large job on a broken model costs some hundred calls and not one
-for each of its inputs.
+error as its row, all others their results. A model that fails at everything is no input's fault: errors are not saved
+before the model has done something again, or the job is at its end, and so many in a row as a chunk may have inputs end
+the run. So a large job on a broken model costs some hundred calls, and no input an error that is not its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,13 @@ from typing import Any, TypeVar
 import structlog
 
 from greenroom.clock import Clock
-from greenroom.errors import InvalidInputError, JobsUnavailableError, OverloadedError, PredictionError
+from greenroom.errors import (
+    DeadlineExceededError,
+    InvalidInputError,
+    JobsUnavailableError,
+    OverloadedError,
+    PredictionError,
+)  # fmt: skip
 from greenroom.jobs.outcome import ResultRow, row_of_fault, rows_of
 from greenroom.jobs.pace import CHUNKS_AHEAD, MAX_CHUNK_INPUTS
 from greenroom.jobs.places import InputPlaces, TurnedAwayError
@@ -54,6 +60,8 @@ class Run:
         self._inputs = Reader(claim)
         self._with_model = 0
         self._failed_in_a_row = 0
+        self._doubtful: list[Chunk] = []
+        """Done, and not saved: the model has failed at their last inputs, and done nothing since."""
         self._saved_at = self.begun_at
 
     @property
@@ -80,9 +88,9 @@ class Run:
                 ahead.append(asyncio.create_task(self._chunk(start, count)))
                 start += count
                 if len(ahead) == CHUNKS_AHEAD:
-                    job = await self._save(await ahead.popleft())
+                    job = await self._done(await ahead.popleft(), job)
             while ahead:
-                job = await self._save(await ahead.popleft())
+                job = await self._done(await ahead.popleft(), job)
             return job
         except TurnedAwayError:
             return job
@@ -91,6 +99,16 @@ class Run:
                 chunk.cancel()
             await asyncio.gather(*ahead, return_exceptions=True)
             self._inputs.close()
+
+    async def _done(self, chunk: Chunk, job: Job) -> Job:
+        """The job as it stands then."""
+        self._doubtful.append(chunk)
+        is_last = chunk.start + len(chunk.rows) == job.total
+        if is_last or not self._failed_in_a_row:
+            for one in self._doubtful:
+                job = await self._save(one)
+            self._doubtful.clear()
+        return job
 
     async def _save(self, chunk: Chunk) -> Job:
         now = self._clock.monotonic()
@@ -105,13 +123,20 @@ class Run:
             raise TurnedAwayError
         async with self._places.taken(count, self.claim.job.priority, self):
             self._with_model += 1
-            begun = self._clock.monotonic()
+            begun, beside = self._clock.monotonic(), self._places.inside
             try:
                 rows, version = await self._rows(await self._inputs.read(start, count))
+                self._took(begun, beside)
+            except DeadlineExceededError:
+                self._took(begun, beside)
+                raise
             finally:
                 self._with_model -= 1
-                self._places.pace.took(self._clock.monotonic() - begun, self._places.inside)
         return Chunk(start, tuple(rows), version)
+
+    def _took(self, begun: float, beside: int) -> None:
+        """A chunk that the model has refused says nothing of how quick it is. `beside`: inputs there when it began."""
+        self._places.pace.took(self._clock.monotonic() - begun, max(beside, self._places.inside))
 
     async def _rows(self, inputs: Sequence[Any]) -> tuple[list[ResultRow], str]:
         """A row for each input, and the version that gave them (the last one, should it have changed)."""

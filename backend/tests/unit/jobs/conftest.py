@@ -62,6 +62,8 @@ def postgresql_database() -> Iterator[str]:
     server = create_engine(POSTGRESQL, isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
-        yield make_url(POSTGRESQL).set(database=name).render_as_string(hide_password=False)
-        connection.execute(text(f"DROP DATABASE {name}"))
+        try:
+            yield make_url(POSTGRESQL).set(database=name).render_as_string(hide_password=False)
+        finally:
+            connection.execute(text(f"DROP DATABASE {name}"))
     server.dispose()

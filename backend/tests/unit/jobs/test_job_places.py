@@ -69,6 +69,19 @@ async def test_a_large_one_is_not_passed_by_small_ones_for_ever() -> None:
     assert line.let_in == ["inside", "large"]
 
 
+async def test_a_slow_model_gets_no_more_than_it_does_soon_so_that_who_is_urgent_is_next() -> None:
+    line = Line(100)
+    line._places.pace.took(600, 10)
+    line._places.pace.took(600, 10)
+    await line.join("inside", 3)
+    await line.join("waits", 3)
+    await line.join("urgent", 1, priority=1)
+    assert line.let_in == ["inside", "urgent"]
+    await line.leave("inside")
+    await line.leave("urgent")
+    assert line.let_in == ["inside", "urgent", "waits"]
+
+
 async def test_one_that_leaves_the_line_holds_up_nobody() -> None:
     line = Line(10)
     await line.join("inside", 5)

@@ -10,8 +10,14 @@ import pytest
 
 from greenroom.clock import Clock
 from greenroom.engine.seam import Vectors
-from greenroom.errors import DeadlineExceededError, JobsUnavailableError, OverloadedError, PredictionError
-from greenroom.jobs import run
+from greenroom.errors import (
+    DeadlineExceededError,
+    JobsUnavailableError,
+    OverloadedError,
+    PredictionError,
+    ShuttingDownError,
+)  # fmt: skip
+from greenroom.jobs import pace, run
 from greenroom.jobs.lives import ended
 from greenroom.jobs.pace import MAX_CHUNK_INPUTS
 from greenroom.jobs.seam import MAX_ATTEMPTS, JobState
@@ -30,12 +36,14 @@ def shift(tmp_path: Path) -> Shift:
     return Shift(tmp_path)
 
 
-def poisoned(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def poisoned(monkeypatch: pytest.MonkeyPatch, clock: Clock | None = None, call_seconds: float = 0.0) -> list[int]:
     """Let the model fail at each call with that text; sizes of all calls."""
     calls, whole = list[int](), ScriptedHost.embed
 
     async def embed(self: ScriptedHost, texts: list[str], *arguments: Any, **named: Any) -> Vectors:
         calls.append(len(texts))
+        if clock is not None and call_seconds:
+            await clock.sleep(call_seconds)
         if POISON in texts:
             raise PredictionError("The model failed on this input.")
         return await whole(self, texts, *arguments, **named)
@@ -125,6 +133,34 @@ async def test_a_model_that_fails_at_everything_is_not_asked_for_each_text_of_a_
         job = await shift.ended()
     assert (job.state, job.fault and job.fault.code, job.done) == (JobState.FAILED, "prediction-failed", 0)
     assert len(calls) <= 4 * MAX_CHUNK_INPUTS * MAX_ATTEMPTS
+
+
+@pytest.mark.parametrize("total", [20, 60, 128, 300, 2000])
+@pytest.mark.parametrize("call_seconds", [0.0, 0.5])
+async def test_a_model_that_fails_at_everything_gives_no_text_an_error_of_its_own_however_small_chunks_are(
+    shift: Shift, monkeypatch: pytest.MonkeyPatch, total: int, call_seconds: float
+) -> None:
+    monkeypatch.setattr(pace, "FIRST_CHUNK_INPUTS", 16)
+    calls = poisoned(monkeypatch, shift.house.clock, call_seconds)
+    async with shift.ready():
+        await shift.submit(*[POISON] * total)
+        await shift.house.advance_until(shift.over)
+        job = await shift.ended()
+    assert (job.state, job.done, job.attempts) == (JobState.FAILED, 0, MAX_ATTEMPTS)
+    assert len(calls) <= 4 * MAX_CHUNK_INPUTS * MAX_ATTEMPTS
+
+
+async def test_what_a_model_that_is_down_refuses_does_not_count_as_done_quickly(
+    shift: Shift, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with shift.ready():
+        slow(monkeypatch, shift.house.clock, deadline_seconds=60)
+        await shift.submit(*MANY[:40])
+        await shift.house.advance_until(shift.over)
+        calls = broken(monkeypatch, *[ShuttingDownError()] * 12)
+        await shift.submit(*MANY[:40], id_="2")
+        await shift.house.advance_until(lambda: shift.queue._rows["2"].job.is_terminal)
+    assert (len(calls) > 12, max(calls) <= 4) == (True, True), "two seconds' worth"
 
 
 async def test_a_job_of_which_no_text_succeeds_has_failed(shift: Shift, monkeypatch: pytest.MonkeyPatch) -> None:
