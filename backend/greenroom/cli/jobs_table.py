@@ -8,6 +8,7 @@ from pydantic import RootModel
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from greenroom.cli.jobs_reasons import waits
 from greenroom.cli.tables import PIPED_COLUMNS, PipeConsole, shortened
@@ -16,6 +17,8 @@ from greenroom.words import JobState
 
 _COLOURS = {JobState.COMPLETED: "green", JobState.FAILED: "red", JobState.CANCELLED: "yellow"}
 SHOWN_ERROR_CHARACTERS = 200
+ID_CELLS = 36
+"""An id is of use as a whole only."""
 
 
 class JobList(RootModel[list[JobAnswer]]):
@@ -38,10 +41,10 @@ def print_jobs(
         console.print("There are none." if not total else f"There are {total}, and none of them here.", markup=False)
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("ID", no_wrap=True)
+    table.add_column("ID", no_wrap=True, min_width=ID_CELLS)
     is_beside = not console.is_terminal and any(job.name for job in jobs)
     if is_beside:
-        table.add_column("NAME", overflow="fold")
+        table.add_column("NAME", no_wrap=True)
     for column in ("STATUS", "MODEL"):
         table.add_column(column, no_wrap=True)
     table.add_column("DONE", justify="right", no_wrap=True)
@@ -55,13 +58,13 @@ def print_jobs(
         console.print(f"{skipped + 1} to {skipped + len(jobs)} of {total}.", markup=False, highlight=False)
 
 
-def _named(job: JobAnswer, is_beside: bool) -> Iterator[str]:
+def _named(job: JobAnswer, is_beside: bool) -> Iterator[Text]:
     """The name in a column of its own, or where a terminal has no room for one, below the id."""
     name = job.name or ""
     if is_beside:
-        yield from (escape(job.job_uuid), escape(name))
+        yield from (Text(job.job_uuid), Text(shortened(name, ID_CELLS)))
     else:
-        yield escape(f"{job.job_uuid}\n{shortened(name, len(job.job_uuid))}" if name else job.job_uuid)
+        yield Text(f"{job.job_uuid}\n{shortened(name, ID_CELLS)}" if name else job.job_uuid)
 
 
 def _row(job: JobAnswer, reason: str | None) -> Iterator[str]:

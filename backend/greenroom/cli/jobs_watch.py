@@ -35,7 +35,7 @@ SOCKET_AGAIN_SECONDS = 30.0
 SILENCE_SECONDS = 22.0
 """Two heartbeats and a little: after that a socket is dead."""
 MAX_FRAME_BYTES = 1 << 20
-MAX_BAR_NAME_CHARACTERS = 24
+MAX_BAR_NAME_CELLS = 24
 ENDED = (JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED)
 
 
@@ -77,8 +77,8 @@ def _nobody(reason: str) -> None:
 
 async def _with_bar(remote: Remote, id_: str, now_known: Callable[[JobAnswer], None], console: Console) -> JobAnswer:
     columns = (
-        TextColumn("{task.description}", style="cyan"), BarColumn(), MofNCompleteColumn(), TaskProgressColumn(),
-        TextColumn("{task.fields[left]}"),
+        TextColumn("{task.description}", style="cyan", markup=False), BarColumn(), MofNCompleteColumn(),
+        TaskProgressColumn(), TextColumn("{task.fields[left]}"),
     )  # fmt: skip
     with Progress(*columns, console=console, transient=True) as bars:
         bar = bars.add_task("looking", total=None, left="")
@@ -120,7 +120,7 @@ def _doing(job: JobAnswer) -> str:
 
 def _beside_a_bar(job: JobAnswer) -> str:
     """The bar needs room, too."""
-    return f"{escape(shortened(job.name, MAX_BAR_NAME_CHARACTERS))}: {_doing(job)}" if job.name else _doing(job)
+    return f"{shortened(job.name, MAX_BAR_NAME_CELLS)}: {_doing(job)}" if job.name else _doing(job)
 
 
 def _left(job: JobAnswer) -> str:

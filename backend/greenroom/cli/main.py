@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -21,6 +22,9 @@ DEFAULT_APP = "greenroom:create_app"
 def run(arguments: Sequence[str]) -> int:
     """Run one command; the result is the process's exit status."""
     options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file's name that it cannot write ends no command half-way
+            stream.reconfigure(errors="backslashreplace")
     try:
         status: int = options.command(options)
         sys.stdout.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.filesize import decimal
 from rich.markup import escape
@@ -20,8 +21,8 @@ _COLOURS = {Phase.READY: "green", Phase.FAILED: "red"}
 
 
 def shortened(name: str, most: int) -> str:
-    """Of at most so many characters, with its beginning."""
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+    """At most so wide, with its beginning; `most` in cells of a terminal, of which a Chinese character takes two."""
+    return name if cell_len(name) <= most else f"{set_cell_size(name, most - 1).rstrip()}…"
 
 
 class PipeConsole(Console):

@@ -179,7 +179,8 @@ def engine_of(url: str, busy_seconds: float) -> Engine:
     except ArgumentError as error:
         raise ConfigError("GREENROOM_DATABASE_URL is no address such as postgresql+psycopg://host/name.") from error
     except ImportError as error:
-        detail = f"GREENROOM_DATABASE_URL needs the Python package {error.name}, which is not installed."
+        hint = ": pip install 'greenroom[postgresql]'" if error.name == "psycopg" else "."
+        detail = f"GREENROOM_DATABASE_URL needs the Python package {error.name}, which is not installed{hint}"
         raise ConfigError(detail) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare)

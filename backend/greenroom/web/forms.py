@@ -15,6 +15,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from greenroom.jobs.inputs import FileKind
+from greenroom.jobs.naming import without_folders
 from greenroom.words import InputFault, InvalidInputError, UnsupportedMediaTypeError
 
 FORM = "multipart/form-data"
@@ -135,7 +136,7 @@ class Form:
         require_utf8(content_type)
         self._kind = _kind(content_type.partition(";")[0].strip().lower(), name or b"")
         # Browsers and curl write a quote so, and nothing else but line ends (HTML, "Multipart form data").
-        self.file_name = None if name is None else name.decode(errors="replace").replace("%22", '"')
+        self.file_name = None if name is None else without_folders(name.decode(errors="replace"))
         self._part = FILE
 
     def _take_part(self, data: bytes, start: int, end: int) -> None:

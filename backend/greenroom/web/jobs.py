@@ -127,7 +127,8 @@ async def job_results(request: Request) -> Response:
     with_inputs, with_mark = _wants(request, "inputs"), _wants(request, "bom")
     queue = await jobs_of(request).queue()
     job = await queue.get(id_)
-    headers = {**NO_STORE, "content-disposition": attachment(job.name, id_, format_)}
+    kept_as = attachment(job.name, id_, format_, is_whole=job.state is JobState.COMPLETED)
+    headers = {**NO_STORE, "content-disposition": kept_as}
     if request.method == "HEAD":
         return StreamingResponse(_nothing(), 200, headers, MEDIA_TYPES[format_])
     with contextlib.ExitStack() as place:

@@ -103,6 +103,24 @@ def test_a_terminal_has_the_name_below_the_id() -> None:
     assert (lines[1].startswith(ID), lines[2]) == (True, "[red]" + "x" * 30 + "…")
 
 
+def test_a_name_is_shown_as_it_is_and_no_wider_than_there_is_room_for() -> None:
+    shown = table(job_answer(name="a:100:b:warning:.csv"), job_answer(name="x" * 200))
+    assert f"{ID}  a:100:b:warning:.csv  " in shown
+    assert f"{ID}  {'x' * 35}…  pending" in shown
+    out = io.StringIO()
+    print_jobs([job_answer(name="評価" * 40)], 0, 1, Console(file=out, width=80, force_terminal=True))
+    lines = [line.strip() for line in out.getvalue().splitlines()]
+    assert (lines[1].startswith(f"{ID} "), "評価" in lines[2], len(lines[2]) <= 18) == (True, True, True)
+
+
+def test_a_name_that_the_terminal_cannot_write_ends_no_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(out, encoding="ascii", write_through=True))
+    with answering({"POST /jobs": says(job_answer(name="März.csv"), 202)}) as server:
+        assert run(["jobs", "submit", "a", "--url", server.url]) == 0
+    assert out.getvalue().startswith(f"{ID} (M\\xe4rz.csv): ".encode())
+
+
 def test_lines_that_are_no_inputs_are_named_beside_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
     bad = tuple({"line": line, "message": "is empty"} for line in range(1, 8))
     with answering({"POST /jobs": says(job_answer(bad_lines=bad, bad_line_count=7), 202)}) as server:

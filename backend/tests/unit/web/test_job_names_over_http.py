@@ -62,7 +62,7 @@ def test_a_form_names_its_job_by_a_field_else_the_address_else_its_file(
 
 
 @pytest.mark.parametrize(
-    ("query", "name"), [("", None), ("?name=%2Ftmp%2Fa.txt", "a.txt"), ("?name=a%00%ED%A0%80", "a \ufffd\ufffd\ufffd")]
+    ("query", "name"), [("", None), ("?name=24%2F12", "24/12"), ("?name=a%00%ED%A0%80", "a \ufffd\ufffd\ufffd")]
 )
 def test_a_file_sent_as_it_is_is_named_by_the_address(app: Starlette, query: str, name: str | None) -> None:
     assert name_of(app, TEXT, b"good", query) == name
@@ -92,7 +92,7 @@ def test_results_are_downloaded_under_the_name(app: Starlette) -> None:
     address = sent(app, TEXT, b"good", "?name=M%C3%A4rz%0D%0Aset-cookie:%20a.csv").headers["location"]
     answer = ask(app, f"{address}/results?format=csv")
     assert answer.headers["content-disposition"] == (
-        'attachment; filename="M_rz set-cookie_ a-results.csv"; '
-        "filename*=UTF-8''M%C3%A4rz%20set-cookie%3A%20a-results.csv"
+        'attachment; filename="M_rz set-cookie_ a-results-partial.csv"; '
+        "filename*=UTF-8''M%C3%A4rz%20set-cookie%3A%20a-results-partial.csv"
     )
     assert "set-cookie" not in answer.headers

@@ -265,7 +265,7 @@ def test_results_of_a_job_that_has_none_are_an_empty_file(app: Starlette) -> Non
     address = post(app, {"text": "a"}).headers["location"]
     answer = ask(app, f"{address}/results")
     assert (json.loads(answer.body), answer.headers["content-type"]) == ([], "application/json")
-    assert answer.headers["content-disposition"] == f'attachment; filename="job-{address[6:14]}.json"'
+    assert answer.headers["content-disposition"] == f'attachment; filename="job-{address[6:14]}-partial.json"'
     assert ask(app, f"{address}/results?format=xml").problem == "invalid-input"
     assert ask(app, f"{address}/results?format=csv").body == b"index,label,score,truncated,error\r\n"
     assert ask(app, f"{address}/results?format=csv&bom=true").body.startswith(b"\xef\xbb\xbfindex,")
