@@ -53,7 +53,7 @@ class Form:
     def __init__(self, content_type: str) -> None:
         """`content_type`: the whole header."""
         self.file_name: str | None = None
-        """Of the file, as its sender's system writes it; once the body is over."""
+        """Of the file, without folders; once the body is over."""
         self._kind: FileKind | None = None
         self._fields: dict[bytes, bytearray] = {}
         self._parts = 0
@@ -135,7 +135,6 @@ class Form:
         content_type = self._headers.get(b"content-type", b"text/plain").decode("latin-1")  # RFC 7578 §4.4
         require_utf8(content_type)
         self._kind = _kind(content_type.partition(";")[0].strip().lower(), name or b"")
-        # Browsers and curl write a quote so, and nothing else but line ends (HTML, "Multipart form data").
         self.file_name = None if name is None else without_folders(name.decode(errors="replace"))
         self._part = FILE
 
